@@ -1,0 +1,50 @@
+# The commands of this project. `make help` lists them.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+RUN := ./toolchain/bootstrap.sh
+ECHO := $(RUN) python -m toolchain
+
+.PHONY: help up ask status down shell pulumi check fix unit test bench build
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: ## tools, cluster, images, models, `pulumi up` of the dev stack, and a first answer
+	@$(ECHO) up
+
+ask: ## ask the model: make ask Q="What is the capital of France?"
+	@$(ECHO) ask "$(Q)"
+
+status: ## what runs, where, what is wrong with it and what to do
+	@$(ECHO) status
+
+down: ## destroy the stack, stop the cluster, leave nothing behind (PURGE=1 also forgets its disks)
+	@$(ECHO) down $(if $(PURGE),--purge)
+
+shell: ## a shell where pulumi, kubectl and the stack's environment are ready
+	@$(ECHO) shell
+
+pulumi: ## one pulumi command: make pulumi ARGS="preview -s dev"
+	@$(ECHO) pulumi $(ARGS)
+
+build: ## only build what this machine lacks
+	@$(ECHO) build
+
+check: ## read-only: format, lint, types, unit tests
+	@$(RUN) ruff format --check .
+	@$(RUN) ruff check .
+	@$(RUN) basedpyright
+	@$(MAKE) --no-print-directory unit
+
+fix: ## format and mend what the linter can
+	@$(RUN) ruff format .
+	@$(RUN) ruff check --fix .
+
+unit: ## the tests that need no tool and no machine
+	@$(RUN) pytest -q tests/unit
+
+test: ## every test; starts the local cluster if it does not run
+	@$(ECHO) test
+
+bench: ## the figures of docs/figures.md, side by side in one run
+	@$(ECHO) bench

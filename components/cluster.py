@@ -1,0 +1,136 @@
+"""Cluster: an existing Kubernetes cluster, made ready for models."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from components import cluster_baseline as baseline
+from components import kube_context
+from components.workload import wire
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterArgs:
+    """What a Cluster is made of."""
+
+    environment: Literal["dev", "prod"]
+    """`dev` refuses a cluster that is not local, unless `context` names it."""
+    prefix: str = "echorator"
+    """Begins the names of namespaces and of objects that are global in the cluster."""
+    context: str | None = None
+    """Context of the kubeconfig; the current one where none is given."""
+    demands: Sequence[baseline.Demand] = field(default_factory=tuple)
+    """What the stack's workloads ask for; bounds the quota."""
+
+
+class Cluster(pulumi.ComponentResource):
+    """The adopted cluster: a provider, and a namespace with the guard rails that every workload relies on."""
+
+    provider: k8s.Provider
+    context: str
+    """The context that everything of this stack goes to, also when the current one changes later."""
+    prefix: str
+    namespace: str
+    """Where models run. Pods are refused there that Pod Security `restricted` would refuse."""
+
+    def __init__(self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Refuses a cluster that the stack must not touch before anything is registered.
+
+        Raises:
+            pulumi.RunError: the context is missing, or not local while `environment` is `dev`.
+        """
+        try:
+            found = kube_context.guard(args.environment, args.context)
+        except kube_context.KubeContextError as error:
+            raise pulumi.RunError(str(error)) from error
+        super().__init__("echorator:index:Cluster", name, {"context": found.name}, opts)
+        self.context = found.name
+        self.prefix = args.prefix
+        self.namespace = f"{args.prefix}-models"
+        self.provider = k8s.Provider(
+            f"{name}-provider",
+            context=found.name,
+            # The context is the cluster's identity: edits elsewhere in the kubeconfig (a new token, another port)
+            # must not replace everything.
+            cluster_identifier=found.name,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        namespace = k8s.core.v1.Namespace(
+            f"{name}-models",
+            metadata=wire(baseline.namespace_metadata(args.prefix, self.namespace)),
+            # In prod the volumes in it are worth hours of downloads: deleting it must be asked for twice.
+            opts=pulumi.ResourceOptions(parent=self, provider=self.provider, protect=args.environment == "prod"),
+        )
+        self._inside = pulumi.ResourceOptions(parent=self, provider=self.provider, depends_on=[namespace])
+        self._bounds(name, args.demands)
+        self._network(name)
+        self._personas(name)
+        self._priorities(name)
+        self.register_outputs({"context": self.context, "namespace": self.namespace})
+
+    def priority_class(self, suffix: Literal["models", "store"]) -> str:
+        """Name of the priority class for servers, or for the store."""
+        return f"{self.prefix}-{suffix}"
+
+    def _metadata(self, name: str, component: str) -> Any:  # noqa: ANN401
+        return {
+            "name": name,
+            "namespace": self.namespace,
+            "labels": baseline.object_labels(self.prefix, component),
+        }
+
+    def _bounds(self, name: str, demands: Sequence[baseline.Demand]) -> None:
+        k8s.core.v1.ResourceQuota(
+            f"{name}-quota",
+            metadata=self._metadata("models", "quota"),
+            spec=wire(baseline.quota(demands)),
+            opts=self._inside,
+        )
+        k8s.core.v1.LimitRange(
+            f"{name}-limits",
+            metadata=self._metadata("models", "limits"),
+            spec=wire(baseline.limit_range()),
+            opts=self._inside,
+        )
+
+    def _network(self, name: str) -> None:
+        for suffix, spec in (("default-deny", baseline.default_deny()), ("allow-dns", baseline.allow_dns())):
+            k8s.networking.v1.NetworkPolicy(
+                f"{name}-{suffix}", metadata=self._metadata(suffix, "network"), spec=wire(spec), opts=self._inside
+            )
+
+    def _personas(self, name: str) -> None:
+        k8s.core.v1.ServiceAccount(
+            f"{name}-model-runtime-account",
+            metadata=self._metadata("model-runtime", "rbac"),
+            automount_service_account_token=False,
+            opts=self._inside,
+        )
+        for persona, rules in baseline.roles().items():
+            k8s.rbac.v1.Role(
+                f"{name}-{persona}", metadata=self._metadata(persona, "rbac"), rules=wire(rules), opts=self._inside
+            )
+            k8s.rbac.v1.RoleBinding(
+                f"{name}-{persona}-binding",
+                metadata=self._metadata(persona, "rbac"),
+                role_ref={"api_group": "rbac.authorization.k8s.io", "kind": "Role", "name": persona},
+                subjects=wire([baseline.role_subject(self.prefix, self.namespace, persona)]),
+                opts=self._inside,
+            )
+
+    def _priorities(self, name: str) -> None:
+        for suffix, spec in baseline.priority_classes().items():
+            k8s.scheduling.v1.PriorityClass(
+                f"{name}-priority-{suffix}",
+                metadata={
+                    "name": f"{self.prefix}-{suffix}",
+                    "labels": baseline.object_labels(self.prefix, "priority"),
+                },
+                value=spec["value"],
+                preemption_policy=spec["preemptionPolicy"],
+                description=spec["description"],
+                opts=pulumi.ResourceOptions(parent=self, provider=self.provider),
+            )

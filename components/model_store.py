@@ -1,0 +1,118 @@
+"""ModelStore: the registry in the cluster that fetches each blob once and serves it to every replica."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from components import model_store_objects as objects
+from components import workload
+from components.cluster import Cluster
+from components.registries import STORE_PORT, STORE_SERVICE, alias_of
+from components.settings import UpstreamSettings
+from components.versions import image
+from components.workload import wire
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelStoreArgs:
+    """What a ModelStore is made of."""
+
+    cluster: Cluster
+    storage: str
+    """Size of its volume, a quantity; blobs may fill nine tenths."""
+    storage_class: str | None = None
+    upstreams: Sequence[UpstreamSettings]
+    """Registries it fetches from; the first is the one for names without a host."""
+    clients: Sequence[dict[str, str]]
+    """Selectors of the pods that may pull from it."""
+    image_digests: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+class ModelStore(pulumi.ComponentResource):
+    """One pod with one volume, and a Service for each registry that it stands for."""
+
+    host: pulumi.Output[str]
+    """`HOST:PORT` of the service for the first upstream."""
+    ready: list[pulumi.Resource]
+    """Once these are there, the store answers."""
+
+    def __init__(self, name: str, args: ModelStoreArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("echorator:index:ModelStore", name, {"storage": args.storage}, opts)
+        self._cluster = args.cluster
+        self._inside = pulumi.ResourceOptions(parent=self, provider=args.cluster.provider)
+        selector = objects.selector(args.cluster.prefix)
+        account = k8s.core.v1.ServiceAccount(
+            f"{name}-account",
+            metadata=self._metadata(STORE_SERVICE),
+            automount_service_account_token=False,
+            opts=self._inside,
+        )
+        config = k8s.core.v1.ConfigMap(
+            f"{name}-config",
+            # No name: it gets one that changes with the content, and with it the pod.
+            metadata=self._metadata(None),
+            data={"config.json": objects.service_config(args.storage, args.upstreams)},
+            opts=self._inside,
+        )
+        policy = k8s.networking.v1.NetworkPolicy(
+            f"{name}-network",
+            metadata=self._metadata(STORE_SERVICE),
+            spec=wire(objects.network_policy(args.cluster.prefix, args.clients, args.upstreams)),
+            opts=self._inside,
+        )
+        k8s.policy.v1.PodDisruptionBudget(
+            f"{name}-budget",
+            metadata=self._metadata(STORE_SERVICE),
+            spec=wire(workload.disruption_budget(selector)),
+            opts=self._inside,
+        )
+        k8s.core.v1.Service(
+            f"{name}-pods-service",
+            metadata=self._metadata(f"{STORE_SERVICE}-pods"),
+            spec=wire(workload.headless_service(selector, STORE_PORT)),
+            opts=self._inside,
+        )
+        pods = k8s.apps.v1.StatefulSet(
+            f"{name}-pods",
+            metadata=self._metadata(STORE_SERVICE),
+            spec=wire(
+                objects.stateful_set(
+                    instance=args.cluster.prefix,
+                    image=image("runtime", args.image_digests),
+                    config_map=config.metadata.apply(lambda found: found.name),
+                    account=STORE_SERVICE,
+                    priority=args.cluster.priority_class("store"),
+                    storage=args.storage,
+                    storage_class=args.storage_class,
+                )
+            ),
+            opts=pulumi.ResourceOptions.merge(self._inside, pulumi.ResourceOptions(depends_on=[account, policy])),
+        )
+        services = [
+            k8s.core.v1.Service(
+                f"{name}-{suffix}",
+                metadata=self._metadata(called),
+                spec=wire(workload.service(selector, STORE_PORT)),
+                opts=self._inside,
+            )
+            for suffix, called in (
+                ("service", STORE_SERVICE),
+                *((f"service-{alias_of(one.host)}", alias_of(one.host)) for one in args.upstreams),
+            )
+        ]
+        self.ready = [pods, *services]
+        self.host = pulumi.Output.from_input(
+            f"{alias_of(args.upstreams[0].host)}.{args.cluster.namespace}.svc.cluster.local:{STORE_PORT}"
+        )
+        self.register_outputs({"host": self.host})
+
+    def _metadata(self, name: str | None) -> Any:  # noqa: ANN401
+        named = {} if name is None else {"name": name}
+        return {
+            **named,
+            "namespace": self._cluster.namespace,
+            "labels": objects.object_labels(self._cluster.prefix),
+        }

@@ -1,0 +1,167 @@
+"""The dynamic provider of OllamaModel: one model, on every replica of one server.
+
+Pulumi stores a reference to this module and class with each resource, and looks it up there at `refresh` and
+`destroy`. Whoever moves or renames either leaves a shim behind. Instances are stored too, so they have no state; and
+credentials come from the kubeconfig at the time, never from properties.
+"""
+
+import threading
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from pulumi.dynamic import (
+    CheckFailure,
+    CheckResult,
+    CreateResult,
+    DiffResult,
+    ReadResult,
+    ResourceProvider,
+    UpdateResult,
+)
+from pulumi.runtime import rpc
+
+from components import replica_models
+from components.replica_models import MISSING, Target
+from ollama.errors import ConfigurationError
+from ollama.names import ModelName, parse_digest
+
+ANY = "any digest"
+"""What `expected` says of a replica when no digest is wanted."""
+
+_SERVER = ("kind", "context", "namespace", "statefulSet", "port", "url")
+_TRIGGERS = ("digest", "replicaCount", "serverUid")
+
+_locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+_locks_guard = threading.Lock()
+
+Props = dict[str, Any]
+
+
+class OllamaModelProvider(ResourceProvider):
+    """Check, diff and the four operations; the work is done in `replica_models`."""
+
+    serialize_as_secret_always = False
+
+    def check(self, _olds: Props, news: Props) -> CheckResult:
+        """Every fault in the properties, before anything is asked of a server."""
+        failures: list[CheckFailure] = []
+        for key in ("name", "source", "pullFrom"):
+            if _known(news.get(key)):
+                try:
+                    ModelName.parse(str(news[key]))
+                except ConfigurationError as error:
+                    failures.append(CheckFailure(key, f"{error.message}. Fix: {error.hint}"))
+        if _known(news.get("digest")):
+            try:
+                parse_digest(str(news["digest"]))
+            except ConfigurationError as error:
+                failures.append(CheckFailure("digest", f"{error.message}. Fix: {error.hint}"))
+        kind = news.get("kind")
+        needed = {"pods": ("context", "namespace", "statefulSet", "port", "replicaCount"), "url": ("url",)}
+        if kind not in needed:
+            failures.append(CheckFailure("kind", f"must be `pods` or `url`, not `{kind}`"))
+        failures += [
+            CheckFailure(key, f"is required where `kind` is `{kind}`")
+            for key in needed.get(str(kind), ())
+            if news.get(key) is None
+        ]
+        inputs = dict(news)
+        if not failures and _known(news.get("replicaCount", 1)):
+            wanted = str(news.get("digest") or ANY)
+            inputs["expected"] = dict.fromkeys(Target.of(news).replicas, wanted)
+        return CheckResult(inputs, failures)
+
+    def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:
+        """Another server or name is another resource; all else is mended in place, and so is what `refresh` missed."""
+        replaces = [key for key in _SERVER if _differs(olds, news, key)]
+        if _known(news.get("name")) and _key(olds.get("name")) != _key(news.get("name")):
+            replaces.append("name")
+        changed = any(_changed(olds, news, key) for key in _TRIGGERS) or _source_changed(olds, news)
+        return DiffResult(changes=bool(replaces) or changed or _drifted(olds, news), replaces=replaces)
+
+    def create(self, props: Props) -> CreateResult:
+        """Brings the model to every replica."""
+        outs = self._ensure(props, begin_anew=False)
+        return CreateResult(f"{Target.of(props).label}/{ModelName.parse(props['name']).short}", outs)
+
+    def update(self, _id: str, olds: Props, news: Props) -> UpdateResult:
+        """Brings the model to replicas that lack it, or have it at another digest or from another source.
+
+        Without a digest only the name tells what is on a replica, so a model from another source is removed first.
+        """
+        return UpdateResult(self._ensure(news, begin_anew=_source_changed(olds, news) and not news.get("digest")))
+
+    def read(self, id_: str, props: Props) -> ReadResult:
+        """What is on each replica now. No replica has it: the resource is gone."""
+        found = replica_models.observe(Target.of(props), props["name"])
+        if found is None or all(digest == MISSING for digest in found.values()):
+            return ReadResult(None, {})
+        outs = {**_inputs(props), "replicas": {**found}}
+        wanted = str(props.get("digest") or ANY)
+        # So that the next preview shows which replica strayed, not only that something changed.
+        expected = {
+            replica: ANY if wanted == ANY and digest != MISSING else digest for replica, digest in found.items()
+        }
+        return ReadResult(id_, outs, {**_inputs(props), "expected": expected})
+
+    def delete(self, _id: str, props: Props) -> None:
+        """Takes the model off every replica that is still there."""
+        target = Target.of(props)
+        kept: list[str] = props.get("found") or []
+        with _lock(target.label):
+            replica_models.remove(target, props["name"], keep=frozenset(kept))
+
+    def _ensure(self, props: Props, *, begin_anew: bool) -> Props:
+        target = Target.of(props)
+        # Two models from the same source share its name on the server for a moment; one after the other.
+        with _lock(f"{target.label} {props.get('pullFrom')}"):
+            states = replica_models.ensure(target, props, begin_anew=begin_anew)
+        outs = {**_inputs(props), "replicas": {replica: state.digest for replica, state in states.items()}}
+        if target.kind == "url":
+            # What was on someone else's server before us stays there after us.
+            outs["found"] = [replica for replica, state in states.items() if state.action == "present"]
+        return outs
+
+
+def _lock(key: str) -> threading.Lock:
+    with _locks_guard:
+        return _locks[key]
+
+
+def _inputs(props: Props) -> Props:
+    return {key: value for key, value in props.items() if key not in ("__provider", "replicas", "found")}
+
+
+def _known(value: object) -> bool:
+    return value is not None and value != rpc.UNKNOWN
+
+
+def _key(name: object) -> str:
+    return "" if name is None else ModelName.parse(str(name)).key
+
+
+def _differs(olds: Props, news: Props, key: str) -> bool:
+    return news.get(key) != rpc.UNKNOWN and olds.get(key) != news.get(key)
+
+
+def _changed(olds: Props, news: Props, key: str) -> bool:
+    """Also when the new value is not known yet: then something before it changes."""
+    return olds.get(key) != news.get(key)
+
+
+def _source_changed(olds: Props, news: Props) -> bool:
+    return _known(news.get("source")) and _key(olds.get("source")) != _key(news.get("source"))
+
+
+def _drifted(olds: Props, news: Props) -> bool:
+    """Whether a replica is known to lack the model, or to have it at another digest."""
+    if not _known(news.get("replicaCount", 1)):
+        return True
+    seen: Mapping[str, str] = olds.get("replicas") or {}
+    wanted = news.get("digest")
+    for replica in Target.of(news).replicas:
+        digest = seen.get(replica, MISSING)
+        if digest == MISSING or (wanted and digest != parse_digest(str(wanted))):
+            return True
+    return False

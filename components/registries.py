@@ -1,0 +1,23 @@
+"""How registries, the services that stand for them in the cluster, and references to models go together."""
+
+from ollama.names import ModelName
+
+DEFAULT_HOST = "registry.ollama.ai"
+"""Where Ollama looks for a model whose name has no host."""
+
+STORE_SERVICE = "model-store"
+STORE_PORT = 5000
+
+
+def alias_of(host: str) -> str:
+    """The name of the service that stands for the registry `host`: a DNS label, such as `registry-ollama-ai`."""
+    return "".join(char if char.isalnum() else "-" for char in host.lower())
+
+
+def through_store(source: ModelName, namespace: str) -> str:
+    """The reference by which a replica in the cluster pulls `source` from the store in `namespace`.
+
+    The service's name tells the store which registry is meant; the path stays the registry's own.
+    """
+    service = f"{alias_of(source.host)}.{namespace}.svc.cluster.local:{STORE_PORT}"
+    return f"{service}/{source.namespace}/{source.model}:{source.tag}"

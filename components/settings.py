@@ -1,0 +1,199 @@
+"""The stack configuration: what may be said in `Pulumi.<stack>.yaml`, and how it is read.
+
+Everything is read, and every fault found, before the first resource is registered: a deploy that stops half way
+because of a typo in its last key leaves a cluster that nobody asked for.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import pulumi
+from pulumi.runtime import config as runtime_config
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from components import settings_checks
+from components.settings_faults import Fault, shape_faults
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=to_camel)
+
+
+class ClusterSettings(_Section):
+    """Which cluster, and what of it is used."""
+
+    mode: Literal["adopt"] = "adopt"
+    context: str | None = None
+    """A context of the kubeconfig; the current one where none is named."""
+    storage_class: str | None = None
+    """For every volume; the cluster's default class where none is named."""
+    api_server_cidrs: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    """Addresses from which the API server reaches pods, where the network engine counts those as foreign."""
+
+
+class UpstreamSettings(_Section):
+    """A registry that the ModelStore pulls through."""
+
+    host: str
+    mirrors: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    """URLs that are tried, in order, before the registry itself."""
+
+
+class ModelStoreSettings(_Section):
+    """The registry in the cluster that holds each blob once."""
+
+    enabled: bool = True
+    storage: str = "20Gi"
+    upstreams: Annotated[tuple[UpstreamSettings, ...], Field(strict=False)] = (
+        UpstreamSettings(host="registry.ollama.ai"),
+    )
+
+
+class ComputeSettings(_Section):
+    """CPU and memory, as Kubernetes quantities."""
+
+    cpu: str
+    memory: str
+
+
+class ResourceSettings(_Section):
+    """What one replica asks for, and what it may use at most."""
+
+    requests: ComputeSettings
+    limits: ComputeSettings
+
+
+class ModelSettings(_Section):
+    """One model that every replica of a server holds."""
+
+    name: str
+    """What clients call it, such as `smollm2:135m`."""
+    source: str | None = None
+    """What is pulled; `name` itself where nothing is given."""
+    digest: str | None = None
+    """`sha256:<64 hex>` of the manifest, as `ollama list` and /api/tags show it (there without `sha256:`)."""
+
+
+class ServerSettings(_Section):
+    """One Ollama server: replicas in the cluster, or a `url` of one that already runs."""
+
+    name: str
+    replicas: int = 1
+    resource_class: Literal["small", "medium", "large"] | None = Field(default=None, alias="class")
+    resources: ResourceSettings | None = None
+    storage: str | None = None
+    """Of each replica's volume; the class has one, explicit resources need it said."""
+    url: str | None = None
+    models: Annotated[tuple[ModelSettings, ...], Field(strict=False)] = ()
+
+
+class Settings(_Section):
+    """The whole configuration of a stack."""
+
+    environment: Literal["dev", "prod"] = "dev"
+    namespace: str = "echorator"
+    """Prefix of namespaces and of names that are global in the cluster."""
+    cluster: ClusterSettings = ClusterSettings()
+    model_store: ModelStoreSettings = ModelStoreSettings()
+    servers: Annotated[tuple[ServerSettings, ...], Field(strict=False)] = ()
+    image_digests: dict[str, str] = {}
+    """Image name in `components.versions.IMAGES` to the `sha256:<64 hex>` that is deployed."""
+
+
+_TEXTS = ("environment", "namespace")
+"""Top-level keys that hold plain text; the others hold JSON."""
+
+
+class SettingsError(pulumi.RunError):
+    """Everything that is wrong with the configuration; Pulumi prints it without a traceback."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        self.faults = sorted(set(faults))
+        count = f"{len(self.faults)} fault" + ("" if len(self.faults) == 1 else "s")
+        lines = "\n".join(f"  - {fault}" for fault in self.faults)
+        super().__init__(f"The stack configuration has {count}; nothing was deployed:\n{lines}")
+
+
+def raw_config(project: str) -> tuple[dict[str, str], frozenset[str]]:
+    """Every configuration value of `project`, as Pulumi hands it over, and the keys that are secret.
+
+    `pulumi.Config` answers only for keys one asks for, so an unknown key would never be seen; hence the raw map.
+
+    Returns:
+        Key without the project's prefix to JSON or plain text, and the keys among them that hold a secret.
+    """
+    # The language host passes the map in the environment; Automation API and tests set it in the process.
+    found = {**runtime_config.get_config_env(), **runtime_config.CONFIG.get()}
+    secret = {*runtime_config.get_config_secret_keys_env(), *runtime_config._SECRET_KEYS.get()}  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    prefix = f"{project}:"
+    return (
+        {key.removeprefix(prefix): value for key, value in found.items() if key.startswith(prefix)},
+        frozenset(key.removeprefix(prefix) for key in secret if key.startswith(prefix)),
+    )
+
+
+def parse(values: Mapping[str, str], secret: frozenset[str] = frozenset()) -> Settings:
+    """Settings out of the raw configuration map.
+
+    Args:
+        values: key to the text Pulumi stores: plain for texts, JSON for lists and maps.
+        secret: keys that were set with `--secret`; none of ours may be, and no message shows their content.
+
+    Raises:
+        SettingsError: with every fault there is.
+    """
+    faults = [
+        Fault(
+            key, "is set as a secret, but nothing here is one, and the plan shows it in clear. Set it without --secret"
+        )
+        for key in sorted(secret & values.keys())
+    ]
+    raw: dict[str, Any] = {}
+    for key, text in values.items():
+        if key not in secret:
+            raw[key] = _decoded(key, text, faults)
+    return validate(raw, faults)
+
+
+def validate(raw: Mapping[str, Any], found: list[Fault] | None = None) -> Settings:
+    """Settings out of plain data (what a stack file holds under `echorator:`).
+
+    Raises:
+        SettingsError: with every fault there is, `found` included.
+    """
+    faults = list(found or [])
+    settings: Settings | None = None
+    try:
+        settings = Settings.model_validate(raw)
+    except ValidationError as error:
+        faults += shape_faults(error, Settings)
+    # Run on the raw data, and so also when a type is wrong elsewhere: one round shows everything.
+    faults += settings_checks.faults(raw)
+    if settings is None or faults:
+        raise SettingsError(faults)
+    return settings
+
+
+def load() -> Settings:
+    """Settings of the stack that Pulumi is running now.
+
+    Raises:
+        SettingsError: with every fault there is.
+    """
+    return parse(*raw_config(pulumi.get_project()))
+
+
+def _decoded(key: str, text: str, faults: list[Fault]) -> Any:  # noqa: ANN401
+    field = {info.alias: info for info in Settings.model_fields.values()}.get(key)
+    if field is None or key in _TEXTS:
+        return text
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        kind = "a list" if key == "servers" else "a map"
+        faults.append(
+            Fault(key, f"must be {kind}, not the text `{text}`. Set single keys with `pulumi config set --path`")
+        )
+        return field.get_default()

@@ -1,0 +1,73 @@
+"""How large a replica is: the classes of the mission, or numbers of one's own."""
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from types import MappingProxyType
+from typing import Any
+
+from components.cluster_baseline import Demand
+from components.quantity import parse_bytes, parse_cpu
+from components.settings import ServerSettings
+
+GPU_RESOURCE = "nvidia.com/gpu"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """What one replica asks for, what it gets at most, and its volume: Kubernetes quantities."""
+
+    cpu: str
+    cpu_limit: str
+    memory: str
+    memory_limit: str
+    storage: str
+    gpus: int = 0
+
+    def resources(self) -> dict[str, Any]:
+        """As a container's `resources`."""
+        limits = {"cpu": self.cpu_limit, "memory": self.memory_limit}
+        if self.gpus:
+            # Kubernetes takes the request from the limit; devices cannot be overcommitted.
+            limits[GPU_RESOURCE] = str(self.gpus)
+        return {"requests": {"cpu": self.cpu, "memory": self.memory}, "limits": limits}
+
+    def demand(self, replicas: int) -> Demand:
+        """Of `replicas` of this size."""
+        return Demand(
+            pods=replicas,
+            cpu=parse_cpu(self.cpu) * replicas,
+            memory=parse_bytes(self.memory) * replicas,
+            memory_limit=parse_bytes(self.memory_limit) * replicas,
+            storage=parse_bytes(self.storage) * Fraction(replicas),
+        )
+
+
+CLASSES = MappingProxyType(
+    {
+        # Models of 1 to 7 billion parameters; runs without a GPU.
+        "small": Size(cpu="2", cpu_limit="4", memory="8Gi", memory_limit="16Gi", storage="20Gi"),
+        # 7 to 13 billion.
+        "medium": Size(cpu="4", cpu_limit="8", memory="16Gi", memory_limit="32Gi", storage="40Gi", gpus=1),
+        # 13 billion and more. The mission says 40 GB and up: two models of 70 billion at 4 bits fill 80 GB.
+        "large": Size(cpu="8", cpu_limit="16", memory="32Gi", memory_limit="64Gi", storage="80Gi", gpus=1),
+    }
+)
+"""Lower and upper bound of the mission's table are request and limit."""
+
+
+def size_of(server: ServerSettings) -> Size:
+    """The size of a server in the cluster (one without `url`)."""
+    if server.resource_class is not None:
+        chosen = CLASSES[server.resource_class]
+    elif server.resources is not None and server.storage is not None:
+        requests, limits = server.resources.requests, server.resources.limits
+        chosen = Size(
+            cpu=requests.cpu,
+            cpu_limit=limits.cpu,
+            memory=requests.memory,
+            memory_limit=limits.memory,
+            storage=server.storage,
+        )
+    else:
+        raise ValueError(f"server `{server.name}` has no size; its settings were never checked")
+    return chosen if server.storage is None else replace(chosen, storage=server.storage)

@@ -1,0 +1,88 @@
+"""Every container image the program deploys, pinned in one place.
+
+Nothing here imports Pulumi: the toolchain reads this module to know what it has to build.
+"""
+
+import hashlib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+ROOT = Path(__file__).resolve().parent.parent
+"""The checkout: the folder that holds Pulumi.yaml, `ollama/` and `model_store/`."""
+
+_RUNTIME_PACKAGES = ("model_store", "ollama")
+
+
+@dataclass(frozen=True)
+class Image:
+    """One image: a repository with its registry, and a tag that never moves."""
+
+    repository: str
+    tag: str
+
+    def reference(self, digest: str | None = None) -> str:
+        """`repository:tag`, followed by `@sha256:<hex>` where a digest is pinned."""
+        tagged = f"{self.repository}:{self.tag}"
+        return tagged if digest is None else f"{tagged}@{digest}"
+
+
+def runtime_sources(root: Path = ROOT) -> list[Path]:
+    """The files that go into the runtime image, in a fixed order.
+
+    Returns:
+        Absolute paths: every Python file of `ollama/` and `model_store/`, then `uv.lock`.
+    """
+    modules = [path for package in _RUNTIME_PACKAGES for path in (root / package).rglob("*.py")]
+    return [*sorted(modules, key=lambda path: path.relative_to(root).as_posix()), root / "uv.lock"]
+
+
+def runtime_tag(root: Path = ROOT) -> str:
+    """`<project version>-<12 hex digits>` of the runtime image built from the checkout `root`.
+
+    The digits hash the path and content of each of `runtime_sources`, so a change of code is a change of tag and
+    the pods roll. A tag that stays while its content moves would leave old code running on nodes that cached it.
+    """
+    digest = hashlib.sha256()
+    for path in runtime_sources(root):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(root).as_posix()}\0{len(content)}\0".encode())
+        digest.update(content)
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return f"{project['version']}-{digest.hexdigest()[:12]}"
+
+
+RUNTIME_TAG = runtime_tag()
+
+OLLAMA_VERSION = "0.17.4"
+
+IMAGES: Mapping[str, Image] = MappingProxyType(
+    {
+        # renovate: datasource=docker depName=docker.io/ollama/ollama
+        "ollama": Image("docker.io/ollama/ollama", OLLAMA_VERSION),
+        "runtime": Image("ghcr.io/echorator/runtime", RUNTIME_TAG),
+    }
+)
+"""What the program's own pods run."""
+
+CLUSTER_IMAGES: Mapping[str, Image] = MappingProxyType(
+    {
+        "pause": Image("registry.k8s.io/pause", "3.10"),
+        "busybox": Image("docker.io/library/busybox", "1.35"),
+        "coredns": Image("registry.k8s.io/coredns/coredns", "v1.15.0"),
+        "local-path-provisioner": Image("docker.io/rancher/local-path-provisioner", "v0.0.30"),
+    }
+)
+"""What a local cluster needs besides; a cluster that is adopted brings its own."""
+
+
+def image(name: str, digests: Mapping[str, str] | None = None) -> str:
+    """The reference of one of `IMAGES`, with the digest that the stack pins for it, if it pins one.
+
+    Args:
+        name: a key of `IMAGES`.
+        digests: image name to `sha256:<64 hex>`, from the setting `imageDigests`.
+    """
+    return IMAGES[name].reference((digests or {}).get(name))

@@ -1,0 +1,95 @@
+"""``python -m model_store --config FILE``."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import uvicorn
+
+from model_store.app import create_app
+from model_store.config import ConfigError, StoreConfig, load
+from model_store.logs import event, set_up
+from model_store.volume import Volume, VolumeInUseError
+
+# A pod that is being replaced has its grace period to let the volume go.
+_LOCK_WAIT_S = 30.0
+
+
+def _bind(config: StoreConfig) -> socket.socket:
+    host, port = config.address
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    listener = socket.socket(family, kind, protocol)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(address)
+    return listener
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the service until SIGTERM or SIGINT.
+
+    Returns:
+        0 after a clean stop, 2 for a bad config, 1 when the volume or the port cannot be had.
+    """
+    parser = argparse.ArgumentParser(prog="python -m model_store", description="Pull-through store for models.")
+    parser.add_argument("--config", type=Path, required=True, help="JSON config file")
+    parser.add_argument("--check", action="store_true", help="check the config and exit")
+    options = parser.parse_args(arguments)
+    try:
+        config = load(options.config)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
+    if options.check:
+        return 0
+    set_up()
+    volume = Volume(config.root)
+    try:
+        recovered = volume.open(lock_wait_s=_LOCK_WAIT_S)
+        listener = _bind(config)
+    except (OSError, VolumeInUseError) as error:
+        print(f"the model store cannot start: {error}", file=sys.stderr)
+        return 1
+    host, port = listener.getsockname()[:2]
+    event(
+        "listening",
+        address=f"{host}:{port}",
+        upstreams={u.alias: u.endpoints for u in config.upstreams},
+        blobs=recovered.blobs,
+        blob_bytes=recovered.blob_bytes,
+        partials=recovered.partials,
+        dropped=recovered.dropped,
+    )
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app(config, volume),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            ws="none",
+            lifespan="on",
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=config.shutdown_seconds,
+        )
+    )
+
+    def stop(_signal: int, _frame: object) -> None:
+        server.should_exit = True
+
+    # After its own clean stop uvicorn raises the signal once more; by default that would end
+    # the process with a signal's exit status before the volume is given back.
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    server.run(sockets=[listener])
+    volume.close()
+    event("stopped")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

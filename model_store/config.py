@@ -1,0 +1,176 @@
+"""The config file: JSON, read once at start, every fault reported together."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, cast
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+__all__ = ["ConfigError", "StoreConfig", "UpstreamConfig", "load", "parse"]
+
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_HOST = re.compile(r"[A-Za-z0-9._-]+(:[0-9]{1,5})?")
+_MAX_PORT = 65535
+_LISTEN = re.compile(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
+
+
+class ConfigError(Exception):
+    """A config file with faults; the message lists all of them."""
+
+
+def _matches(pattern: re.Pattern[str], legal: str) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        if not pattern.fullmatch(value):
+            raise ValueError(f"{value!r} is not {legal}")
+        return value
+
+    return check
+
+
+def _absolute(value: Path) -> Path:
+    if not value.is_absolute():
+        raise ValueError(f"'{value}' is not an absolute path, such as /data")
+    return value
+
+
+def _listen(value: str) -> str:
+    match = _LISTEN.fullmatch(value)
+    if match is None or int(match[2]) > _MAX_PORT:
+        raise ValueError(f"{value!r} is not address:port, such as 0.0.0.0:5000 or [::]:5000")
+    return value
+
+
+def _endpoint(value: str) -> str:
+    legal = "an http:// or https:// URL of host and port alone, such as https://registry.ollama.ai"
+    try:
+        url = urlsplit(value)
+        port_ok = url.port is None or url.port > 0
+    except ValueError as error:
+        raise ValueError(f"{value!r} is not {legal}") from error
+    if url.username is not None or url.password is not None:
+        raise ValueError("an endpoint holds no user or password: this file is no place for a secret")
+    if url.scheme not in {"http", "https"} or not url.hostname or not port_ok:
+        raise ValueError(f"{value!r} is not {legal}")
+    if url.path not in {"", "/"} or url.query or url.fragment:
+        raise ValueError(f"{value!r} is not {legal}")
+    return value.rstrip("/")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, strict=True)
+
+
+class UpstreamConfig(_Strict):
+    """A registry that the store stands before.
+
+    Attributes:
+        host: The registry's name, as in a model's full name.
+        alias: First label of the Host header that selects it.
+        endpoints: Base URLs in the order to ask: mirrors, then the registry itself.
+    """
+
+    host: Annotated[str, AfterValidator(_matches(_HOST, "a host name, with or without :port"))]
+    alias: Annotated[str, AfterValidator(_matches(_LABEL, "a DNS label (a-z, 0-9, '-', at most 63)"))]
+    endpoints: list[Annotated[str, AfterValidator(_endpoint)]] = Field(min_length=1)
+
+
+class StoreConfig(_Strict):
+    """Everything the service is told.
+
+    Attributes:
+        root: The volume. Everything the store writes is below it.
+        listen: Address and port; port 0 takes a free one and logs it.
+        max_bytes: Most bytes of blobs, partial ones included; None: what the disk holds.
+        min_free_bytes: Disk to leave free; below it nothing is downloaded.
+        tag_fresh_seconds: How long the upstream's word on a tag counts, so that
+            replicas that pull at the same time cost one upstream request.
+        shutdown_seconds: How long open transfers may go on after SIGTERM; below
+            the pod's grace period (30 s by default).
+        uploads: Whether clients may push. Off by default: whoever can push can
+            replace the model that every replica pulls.
+        upstreams: The first serves every Host that no alias matches.
+    """
+
+    root: Annotated[Path, Field(strict=False), AfterValidator(_absolute)]
+    listen: Annotated[str, AfterValidator(_listen)] = "0.0.0.0:5000"
+    max_bytes: int | None = Field(default=None, gt=0)
+    min_free_bytes: int = Field(default=64 << 20, ge=0)
+    tag_fresh_seconds: float = Field(default=5.0, ge=0, le=3600)
+    shutdown_seconds: int = Field(default=25, ge=0, le=600)
+    uploads: bool = False
+    upstreams: list[UpstreamConfig] = Field(min_length=1)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port to bind."""
+        host, _, port = self.listen.rpartition(":")
+        return host.strip("[]"), int(port)
+
+
+def _duplicates(raw: object) -> list[str]:
+    """Look for doubles in the raw document: pydantic would report them only once all else is right."""
+    if not isinstance(raw, dict):
+        return []
+    upstreams = cast("dict[str, Any]", raw).get("upstreams")
+    if not isinstance(upstreams, list):
+        return []
+    faults: list[str] = []
+    for key in ("host", "alias"):
+        seen: dict[str, int] = {}
+        for index, item in enumerate(cast("list[object]", upstreams)):
+            value = cast("dict[str, Any]", item).get(key) if isinstance(item, dict) else None
+            if not isinstance(value, str):
+                continue
+            if value in seen:
+                faults.append(
+                    f"upstreams.{index}.{key}: {value!r} is taken by upstreams.{seen[value]}; give each its own"
+                )
+            seen.setdefault(value, index)
+    return faults
+
+
+def parse(text: str, source: str) -> StoreConfig:
+    """Read a config document.
+
+    Args:
+        text: JSON.
+        source: Its name in the error.
+
+    Raises:
+        ConfigError: With every fault, one a line.
+    """
+    try:
+        raw: object = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"{source} is not JSON: {error}") from error
+    faults: list[str] = []
+    config: StoreConfig | None = None
+    try:
+        config = StoreConfig.model_validate(raw)
+    except ValidationError as error:
+        for fault in error.errors(include_url=False):
+            where = ".".join(str(part) for part in fault["loc"]) or "(the document)"
+            faults.append(f"{where}: {fault['msg']}")
+    faults += _duplicates(raw)
+    if config is None or faults:
+        raise ConfigError("\n".join([f"{source} has {len(faults)} fault(s):", *(f"  {f}" for f in faults)]))
+    return config
+
+
+def load(path: Path) -> StoreConfig:
+    """Read the config file.
+
+    Raises:
+        ConfigError: When it cannot be read or has faults.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read {path}: {error}") from error
+    return parse(text, str(path))

@@ -1,0 +1,53 @@
+"""Models on Ollama servers: names, errors, a client, and the work of making wanted models present.
+
+Asynchronous, on httpx; knows nothing of Kubernetes or Pulumi.
+"""
+
+from ollama.client import OllamaClient
+from ollama.ensure import check_wanted, ensure, observe, remove
+from ollama.errors import (
+    ConfigurationError,
+    DamagedModelError,
+    EnsureFailed,
+    OllamaError,
+    ResourceError,
+    SystemFault,
+    TransientError,
+)
+from ollama.fleet import ensure_all
+from ollama.names import ModelName, parse_digest
+from ollama.policy import PullPolicy
+from ollama.preflight import MINIMUM_VERSION, preflight
+from ollama.state import Action, ModelState, OnEvent, Phase, PullEvent, WantedModel
+from ollama.wire import ListedModel, ModelInfo, PullProgress, RunningModel
+
+__all__ = [
+    "MINIMUM_VERSION",
+    "Action",
+    "ConfigurationError",
+    "DamagedModelError",
+    "EnsureFailed",
+    "ListedModel",
+    "ModelInfo",
+    "ModelName",
+    "ModelState",
+    "OllamaClient",
+    "OllamaError",
+    "OnEvent",
+    "Phase",
+    "PullEvent",
+    "PullPolicy",
+    "PullProgress",
+    "ResourceError",
+    "RunningModel",
+    "SystemFault",
+    "TransientError",
+    "WantedModel",
+    "check_wanted",
+    "ensure",
+    "ensure_all",
+    "observe",
+    "parse_digest",
+    "preflight",
+    "remove",
+]

@@ -1,0 +1,72 @@
+"""Runs a Pulumi program against mocks and gives back what it registered.
+
+What that proves: types, names, parents and inputs of the resources. What it does not: that an API server accepts
+them, that the engine orders them so, or anything that a provider computes.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks
+
+
+@dataclass(frozen=True)
+class Registered:
+    """One resource as the engine would see it: inputs as Kubernetes spells them, numbers as floats."""
+
+    inputs: Mapping[str, Any]
+    provider: str
+    component: bool
+
+
+Seen = dict[tuple[str, str], Registered]
+"""(type, name) to what was registered."""
+
+
+class Recorder(Mocks):
+    """Answers each registration with its own inputs."""
+
+    def __init__(self) -> None:
+        self.seen: Seen = {}
+
+    def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+        key = (args.typ, args.name)
+        if key in self.seen:
+            raise AssertionError(f"{key} is registered twice; the engine would refuse that")
+        self.seen[key] = Registered(args.inputs, args.provider, component=not args.custom)
+        outputs = dict(args.inputs)
+        metadata = dict(outputs.get("metadata") or {})
+        # What the provider adds: a name where none was given, and an identity.
+        outputs["metadata"] = {"name": f"{args.name}-1a2b3c4d", **metadata, "uid": f"uid-of-{args.name}"}
+        return f"{args.name}-id", outputs
+
+    def call(self, args: MockCallArgs) -> dict[str, Any]:
+        raise AssertionError(f"no function is called here, but {args.token} was")
+
+
+def deploy(program: Callable[[], object], *, config: Mapping[str, str] | None = None) -> Seen:
+    """Runs `program` to the end of all its registrations.
+
+    Args:
+        program: registers resources.
+        config: the stack's configuration, keys with their namespace, values as Pulumi stores them.
+    """
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    recorder = Recorder()
+    try:
+        pulumi.runtime.set_mocks(recorder, project="echorator", stack="test", preview=False)
+        pulumi.runtime.set_all_config(dict(config or {}), [])
+        pulumi.runtime.test(program)()
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+    return recorder.seen
+
+
+def kinds(seen: Seen, suffix: str) -> dict[str, Mapping[str, Any]]:
+    """Name to inputs of the resources whose type ends in `suffix`."""
+    return {name: found.inputs for (kind, name), found in seen.items() if kind.endswith(suffix)}

@@ -1,0 +1,1 @@
+"""Unit tests of the model store's parts."""

@@ -1,0 +1,1 @@
+"""What a bare machine lacks: the tools, a local Kubernetes node, images and models."""

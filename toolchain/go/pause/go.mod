@@ -1,0 +1,3 @@
+module echorator.dev/pause
+
+go 1.24

@@ -1,0 +1,147 @@
+"""The images that the local node needs, each named as its upstream names it."""
+
+from __future__ import annotations
+
+from components.versions import CLUSTER_IMAGES, IMAGES
+from toolchain.images.spec import Binary, Debs, ImageSpec
+
+_PATH = ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+_CERTIFICATES = ("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt")
+_DEBIAN_DOCS = (
+    "usr/share/doc/*/changelog*",
+    "usr/share/doc/*/NEWS*",
+    "usr/share/doc/*/README*",
+    "usr/share/doc/*/examples/*",
+    "usr/share/man/*",
+    "usr/share/info/*",
+    "usr/share/locale/*",
+    "usr/share/lintian/*",
+    "usr/share/bug/*",
+    "usr/share/binfmts/*",
+    "usr/share/gcc/*",
+    "usr/share/gdb/*",
+    # Character set tables of iconv: none of our programs converts by it.
+    "usr/lib/*/gconv/*",
+)
+
+# Python modules that the services never import, and the libraries that only
+# those need: fewer libraries are fewer advisories to follow.
+_PYTHON_UNUSED = (
+    "usr/lib/python3.11/lib-dynload/nis.*",
+    "usr/lib/python3.11/lib-dynload/_dbm.*",
+    "usr/lib/python3.11/lib-dynload/_curses*",
+    "usr/lib/python3.11/lib-dynload/readline.*",
+    "usr/lib/python3.11/lib2to3/*",
+    "usr/lib/python3.11/pydoc_data/*",
+    "usr/lib/python3.11/ensurepip/*",
+    "usr/lib/python3.11/test/*",
+    "usr/lib/python3.11/curses/*",
+    "usr/lib/python3.11/dbm/*",
+    "usr/share/applications/*",
+    "usr/share/pixmaps/*",
+)
+_PYTHON_DROPPED = (
+    # Only the packages' own install scripts need these.
+    "debconf",
+    "dpkg",
+    "tar",
+    "libacl1",
+    "libmd0",
+    "libpcre2-8-0",
+    "libselinux1",
+    "libzstd1",
+    # Only the modules of _PYTHON_UNUSED need these.
+    "libcom-err2",
+    "libdb5.3",
+    "libgssapi-krb5-2",
+    "libk5crypto3",
+    "libkeyutils1",
+    "libkrb5-3",
+    "libkrb5support0",
+    "libncursesw6",
+    "libnsl2",
+    "libreadline8",
+    "libtinfo6",
+    "libtirpc-common",
+    "libtirpc3",
+    "readline-common",
+)
+
+
+def images() -> tuple[ImageSpec, ...]:
+    """Every image of the local node, in the order in which its start needs them."""
+    pinned = {**IMAGES, **CLUSTER_IMAGES}
+    return (
+        ImageSpec(
+            name=pinned["pause"].repository,
+            tag=pinned["pause"].tag,
+            licence="Apache-2.0",
+            binaries=(Binary("pause", "/pause"),),
+            entrypoint=("/pause",),
+            user="65535:65535",
+        ),
+        ImageSpec(
+            name=pinned["busybox"].repository,
+            tag=pinned["busybox"].tag,
+            licence="GPL-2.0-only",
+            debs=Debs(alone=("busybox-static",), without=_DEBIAN_DOCS),
+            busybox_links=True,
+            command=("sh",),
+            env=(_PATH,),
+        ),
+        ImageSpec(
+            name=pinned["coredns"].repository,
+            tag=pinned["coredns"].tag,
+            licence="Apache-2.0",
+            debs=Debs(alone=("ca-certificates",), without=_DEBIAN_DOCS),
+            binaries=(Binary("coredns", "/coredns"),),
+            entrypoint=("/coredns",),
+            user="65532:65532",
+            env=(_CERTIFICATES,),
+        ),
+        ImageSpec(
+            name=pinned["local-path-provisioner"].repository,
+            tag=pinned["local-path-provisioner"].tag,
+            licence="Apache-2.0",
+            debs=Debs(alone=("ca-certificates",), without=_DEBIAN_DOCS),
+            binaries=(Binary("local-path-provisioner", "/usr/bin/local-path-provisioner"),),
+            entrypoint=("local-path-provisioner",),
+            env=(_PATH, _CERTIFICATES),
+        ),
+        ImageSpec(
+            name=pinned["ollama"].repository,
+            tag=pinned["ollama"].tag,
+            licence="MIT",
+            debs=Debs(closed=("libstdc++6",), alone=("ca-certificates",), without=_DEBIAN_DOCS),
+            binaries=(Binary("ollama", "/usr/bin/ollama"),),
+            entrypoint=("/bin/ollama",),
+            command=("serve",),
+            user="1001:1001",
+            env=(_PATH, _CERTIFICATES, ("OLLAMA_HOST", "0.0.0.0:11434")),
+        ),
+        ImageSpec(
+            name=pinned["runtime"].repository,
+            tag=pinned["runtime"].tag,
+            licence="Apache-2.0",
+            debs=Debs(
+                closed=("libpython3.11-stdlib", "python3.11-minimal"),
+                alone=("ca-certificates",),
+                dropped=_PYTHON_DROPPED,
+                without=_DEBIAN_DOCS + _PYTHON_UNUSED,
+            ),
+            python=True,
+            entrypoint=("/usr/bin/python3.11", "-m"),
+            command=("model_store",),
+            user="1001:1001",
+            env=(
+                _PATH,
+                _CERTIFICATES,
+                ("PYTHONPATH", "/app:/app/site-packages"),
+                ("PYTHONDONTWRITEBYTECODE", "1"),
+                ("PYTHONUNBUFFERED", "1"),
+                # Without Debian's locales there is only "C", whose ASCII breaks the first non-ASCII log line.
+                ("PYTHONUTF8", "1"),
+            ),
+            workdir="/app",
+        ),
+    )

@@ -1,0 +1,102 @@
+"""The local cluster from nothing to ready: tools, node, registry, images, models, add-ons."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from toolchain import catalog, paths
+from toolchain.build import progress
+from toolchain.build.builder import Builder
+from toolchain.build.progress import Reporter
+from toolchain.images import build_and_push, images
+from toolchain.models.make import make_models
+from toolchain.node.layout import NODE_ADDRESS, REGISTRY_PORT, REQUIRED_TOOLS, NodeLayout
+from toolchain.node.node import Node
+from toolchain.stack import engine
+from toolchain.stack.environment import StackEnvironment
+
+REGISTRY_FORWARD = "registry"
+REGISTRY_INSIDE = f"{NODE_ADDRESS}:{REGISTRY_PORT}"
+# What a node needs to start, and what the images and models are made of.
+START_TOOLS = (*catalog.NODE_TOOLS, "kube-router")
+FILL_TOOLS = (*catalog.IMAGE_TOOLS, *catalog.MODEL_TOOLS)
+ALL_TOOLS = (*START_TOOLS, *(name for name in FILL_TOOLS if name not in START_TOOLS), *catalog.PULUMI_TOOLS)
+
+
+def layout(tools: catalog.Tools) -> NodeLayout:
+    """The node of this checkout."""
+    return NodeLayout(
+        state=paths.state_dir() / "node",
+        run=paths.run_dir(),
+        id=paths.checkout_id(),
+        tools={name: tools.path(name) for name in REQUIRED_TOOLS},
+        debs_prefix=tools.debs_prefix,
+    )
+
+
+def known_node() -> Node:
+    """The node for looking at and ending, also where its tools are gone."""
+    nowhere = paths.tools_dir()
+    tools = {name: nowhere / name for name in REQUIRED_TOOLS}
+    return Node(
+        NodeLayout(paths.state_dir() / "node", paths.run_dir(), paths.checkout_id(), tools, debs_prefix=nowhere)
+    )
+
+
+class LocalCluster:
+    """Brings the local cluster up while the later tools are still being built."""
+
+    def __init__(self, builder: Builder, reporter: Reporter | None = None) -> None:
+        self._builder = builder
+        self._reporter = reporter if reporter is not None else progress.reporter()
+
+    def up(self) -> Node:
+        """Start or mend the node and fill its registry; returns when every add-on is available.
+
+        The builder must have been started with ``ALL_TOOLS``.
+        """
+        node = Node(layout(self._builder.wait_for(START_TOOLS)))
+        with self._step("Starting the node") as tell:
+            node.start(tell)
+            port = node.forward(REGISTRY_FORWARD, REGISTRY_INSIDE, tell)
+        registry = f"http://127.0.0.1:{port}"
+        tools = self._builder.wait_for(FILL_TOOLS)
+        with self._step("Filling the registry with images") as tell:
+            build_and_push(
+                images(), tools=tools, registry_url=registry, work_dir=paths.cache_dir() / "images", progress=tell
+            )
+        with self._step("Starting DNS, storage and the registry's Service") as tell:
+            node.install_addons(tell)
+        with self._step("Filling the registry with models") as tell:
+            make_models(
+                ollama=tools.path("ollama"),
+                wheels={name: tools.path(name) for name in catalog.MODEL_TOOLS},
+                registry_url=registry,
+                record=node.layout.state / "models.json",
+                progress=tell,
+            )
+        with self._step("Waiting for the cluster") as tell:
+            node.wait_ready(tell)
+        return node
+
+    @contextmanager
+    def _step(self, title: str) -> Generator[Callable[[str, str], None]]:
+        with self._reporter.step(title) as step:
+            yield lambda what, detail: step.detail(f"{what}: {detail}")
+
+
+def stack_environment(tools: catalog.Tools, kubeconfig: Path | None) -> StackEnvironment:
+    """The environment of ``pulumi`` with a built engine; its files are made."""
+    state = paths.state_dir()
+    environment = StackEnvironment(
+        project=paths.CHECKOUT,
+        state=state,
+        engine=state / "pulumi" / "engine",
+        tools=(tools.path("kubectl").parent,),
+        kubeconfig=kubeconfig,
+    )
+    environment.make_files()
+    engine.assemble(tools, state / "pulumi" / "engine", environment.home)
+    return environment

@@ -1,0 +1,100 @@
+"""Runs ``pulumi`` on the dev stack: init, up, destroy, outputs."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from typing import Any
+
+from toolchain.stack.environment import StackEnvironment
+from toolchain.stack.salt import install_filter, remove_salt
+
+STACK = "dev"
+
+
+class PulumiError(Exception):
+    """A pulumi command failed; what it printed says why."""
+
+
+class Pulumi:
+    """One stack of this checkout.
+
+    Args:
+        environment: engine, backend, passphrase and kubeconfig.
+        stack: its name; the configuration is in ``Pulumi.<stack>.yaml``.
+    """
+
+    def __init__(self, environment: StackEnvironment, stack: str = STACK) -> None:
+        self.environment = environment
+        self.stack = stack
+        self.variables = environment.variables(os.environ)
+
+    def run(self, arguments: Sequence[str]) -> int:
+        """Run one command as the user typed it; its output goes where ours goes. Returns the exit code."""
+        return subprocess.run(
+            [self._program(), *arguments], cwd=self.environment.project, env=self.variables, check=False
+        ).returncode
+
+    def init(self) -> None:
+        """Make the stack unless it is there.
+
+        Raises:
+            PulumiError: it cannot be made.
+            ValueError: the configuration holds secrets of another checkout's passphrase.
+        """
+        install_filter(self.environment.project)
+        if self.exists():
+            return
+        # A salt that came with a copied folder belongs to another passphrase.
+        remove_salt(self.environment.project / f"Pulumi.{self.stack}.yaml")
+        self._quiet("stack", "init", self.stack, "--no-select")
+
+    def exists(self) -> bool:
+        """Whether the backend knows the stack."""
+        listed: list[dict[str, Any]] = json.loads(self._quiet("stack", "ls", "--json"))
+        return any(str(entry["name"]).rsplit("/", 1)[-1] == self.stack for entry in listed)
+
+    def up(self) -> None:
+        """Deploy, showing what happens.
+
+        Raises:
+            PulumiError: the deploy failed; what is deployed stays, and the next one goes on from there.
+        """
+        if self.run(["up", "-s", self.stack, "--yes", "--skip-preview", "--suppress-permalink"]):
+            raise PulumiError("`pulumi up` failed: see above; what is there stays, and the next one goes on from there")
+
+    def destroy(self) -> None:
+        """Take everything down that the stack made, and keep the stack's record.
+
+        Raises:
+            PulumiError: something could not be deleted.
+        """
+        if self.run(["destroy", "-s", self.stack, "--yes", "--skip-preview", "--suppress-permalink"]):
+            raise PulumiError("`pulumi destroy` failed: see above")
+
+    def outputs(self) -> dict[str, Any]:
+        """The stack's outputs; empty before the first deploy."""
+        found: dict[str, Any] = json.loads(self._quiet("stack", "output", "-s", self.stack, "--json"))
+        return found
+
+    def _program(self) -> str:
+        found = shutil.which("pulumi", path=self.variables["PATH"])
+        if found is None:
+            raise PulumiError("pulumi is not on PATH; `make up` brings it")
+        return found
+
+    def _quiet(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [self._program(), *arguments, "--non-interactive"],
+            cwd=self.environment.project,
+            env=self.variables,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise PulumiError(f"`pulumi {' '.join(arguments)}` failed:\n{done.stderr.strip() or done.stdout.strip()}")
+        return done.stdout
