@@ -64,15 +64,12 @@ def network_policy(
     instance: str, clients: Sequence[dict[str, str]], upstreams: Sequence[UpstreamSettings]
 ) -> dict[str, Any]:
     """In: the servers' pods. Out: the registries' ports, wherever they are (a policy knows no host names)."""
+    peers = [{"podSelector": {"matchLabels": one}} for one in clients]
     return {
         "podSelector": {"matchLabels": selector(instance)},
         "policyTypes": ["Ingress", "Egress"],
-        "ingress": [
-            {
-                "from": [{"podSelector": {"matchLabels": one}} for one in clients],
-                "ports": workload.tcp(STORE_PORT),
-            }
-        ],
+        # A rule whose `from` is empty lets everybody in, so without clients there must be no rule.
+        "ingress": [{"from": peers, "ports": workload.tcp(STORE_PORT)}] if peers else [],
         "egress": [workload.anywhere(*upstream_ports(upstreams))],
     }
 
@@ -104,8 +101,9 @@ def stateful_set(
         "name": "model-store",
         "image": image,
         "imagePullPolicy": "IfNotPresent",
-        "command": ["python", "-m", "model_store", "--config", f"{_CONFIG}/config.json"],
-        "env": [{"name": "HOME", "value": _MOUNT}, {"name": "PYTHONDONTWRITEBYTECODE", "value": "1"}],
+        # The image's entry point is Python with `-m`; where Python lies is the image's own business.
+        "args": ["model_store", "--config", f"{_CONFIG}/config.json"],
+        "env": [{"name": "HOME", "value": _MOUNT}],
         "ports": [{"name": "http", "containerPort": STORE_PORT, "protocol": "TCP"}],
         "startupProbe": {**probe, "httpGet": _get("/healthz"), "periodSeconds": 1, "failureThreshold": 120},
         "readinessProbe": {**probe, "httpGet": _get("/readyz"), "periodSeconds": 5},
@@ -121,6 +119,8 @@ def stateful_set(
     }
     return {
         "replicas": 1,
+        # In order, the controller waits for a pod that cannot start and never replaces it by the mended one.
+        "podManagementPolicy": "Parallel",
         "serviceName": "model-store-pods",
         "selector": {"matchLabels": chosen},
         # The claim outlives the StatefulSet, so that this one can be replaced without fetching everything again. It

@@ -61,13 +61,9 @@ def _problem(detail: ErrorDetails, keys: Mapping[tuple[str, ...], list[str]]) ->
     if kind == "extra_forbidden":
         *parents, unknown = (part for part in detail["loc"] if isinstance(part, str))
         legal = keys.get(tuple(parents), [])
-        near = difflib.get_close_matches(unknown, legal, n=1)
-        hint = f"; did you mean `{near[0]}`?" if near else ""
-        return (
-            f"unknown key{hint} Legal keys here: {listed(legal)}"
-            if hint
-            else (f"unknown key. Legal keys here: {listed(legal)}")
-        )
+        near = difflib.get_close_matches(unknown, legal, n=1, cutoff=0.7)
+        hint = f"; did you mean `{near[0]}`?" if near else "."
+        return f"unknown key{hint} Legal keys here: {listed(legal)}"
     if kind == "missing":
         return "is required"
     got = _shown(detail["input"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -22,7 +21,6 @@ from model_store.config import StoreConfig, UpstreamConfig
 from model_store.downloads import Downloads
 from model_store.errors import (
     BlobUnknownError,
-    InvalidRequestError,
     RangeError,
     StoreError,
     UnsupportedError,
@@ -31,9 +29,10 @@ from model_store.errors import (
 )
 from model_store.growing import Download
 from model_store.logs import AccessLog, event
-from model_store.manifests import DOCKER_MANIFEST, Manifest, ManifestService, layers_of
+from model_store.manifests import ManifestService, layers_of
 from model_store.metrics import Metrics
-from model_store.names import Digest, check_repository, parse_reference, parse_upload_id
+from model_store.names import Digest, check_repository, parse_reference
+from model_store.push import API, PushHandlers
 from model_store.ranges import ByteRange, UnsatisfiableRange, parse_range
 from model_store.transfer import BlobResponse, Transfers
 from model_store.uploads import Uploads
@@ -42,10 +41,8 @@ from model_store.volume import Volume
 
 __all__ = ["create_app"]
 
-_API = {"Docker-Distribution-Api-Version": "registry/2.0"}
 # Ollama gives up on a blob's address after 30 s.
 _SIZE_WAIT_S = 25.0
-_MAX_MANIFEST_BYTES = 4 << 20
 # All of them reach the handler, so that a refusal says why.
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -55,6 +52,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 def create_app(config: StoreConfig, volume: Volume) -> ASGIApp:
     """Build the service on an opened volume."""
     store = _Store(config, volume)
+    push = store.push
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncGenerator[None]:
@@ -73,17 +71,17 @@ def create_app(config: StoreConfig, volume: Volume) -> ASGIApp:
             route("/readyz", "ready", {"GET": store.ready}),
             route("/metrics", "metrics", {"GET": store.scrape}),
             route("/v2/", "api", {"GET": store.api, "HEAD": store.api}),
-            route("/v2/{name:path}/blobs/uploads/", "uploads", {"POST": store.begin_upload}),
+            route("/v2/{name:path}/blobs/uploads/", "uploads", {"POST": push.begin}),
             route(
                 "/v2/{name:path}/blobs/uploads/{id}",
                 "uploads",
-                {"PATCH": store.append_upload, "PUT": store.finish_upload, "DELETE": store.drop_upload},
+                {"PATCH": push.append, "PUT": push.finish, "DELETE": push.drop},
             ),
             route("/v2/{name:path}/blobs/{digest}", "blobs", {"GET": store.blob, "HEAD": store.blob}),
             route(
                 "/v2/{name:path}/manifests/{reference}",
                 "manifests",
-                {"GET": store.manifest, "HEAD": store.manifest, "PUT": store.put_manifest},
+                {"GET": store.manifest, "HEAD": store.manifest, "PUT": push.put_manifest},
             ),
         ],
         exception_handlers={HTTPException: _no_such_path},
@@ -93,7 +91,7 @@ def create_app(config: StoreConfig, volume: Volume) -> ASGIApp:
 
 async def _no_such_path(_request: Request, _error: Exception) -> Response:
     error = StoreError("no such path; this is a registry: /v2/<repository>/manifests/<tag> and …/blobs/<digest>")
-    return Response(error.body(), 404, _API, "application/json")
+    return Response(error.body(), 404, API, "application/json")
 
 
 def _guarded(name: str, handlers: dict[str, Handler], metrics: Metrics) -> Handler:
@@ -132,7 +130,7 @@ def _refuse(request: Request, error: StoreError, metrics: Metrics) -> Response:
         # Ollama does not look at a part's status: a body as long as the part would
         # be written into the model as its bytes.
         body = b""
-    return Response(body, error.status, _API, "application/json")
+    return Response(body, error.status, API, "application/json")
 
 
 class _Store:
@@ -146,7 +144,13 @@ class _Store:
         self._upstream = Upstream(self.metrics)
         self._manifests = ManifestService(volume, self._upstream, self.metrics, fresh_s=config.tag_fresh_seconds)
         self._downloads = Downloads(volume, self._capacity, self._upstream, self.metrics)
-        self._uploads = Uploads(volume, self._capacity)
+        self.push = PushHandlers(
+            volume,
+            Uploads(volume, self._capacity),
+            self._manifests,
+            self._downloads,
+            self.upstream_of if config.uploads else None,
+        )
         self._transfers = Transfers()
         self._by_alias = {upstream.alias: upstream for upstream in config.upstreams}
         watch = self.metrics.observe
@@ -158,11 +162,12 @@ class _Store:
         self.metrics.max_bytes.set(config.max_bytes if config.max_bytes is not None else 0)
 
     async def close(self) -> None:
+        """End downloads and connections."""
         await self._manifests.close()
         await self._downloads.close()
         await self._upstream.close()
 
-    def _of(self, request: Request) -> tuple[UpstreamConfig, str]:
+    def upstream_of(self, request: Request) -> tuple[UpstreamConfig, str]:
         label = request.headers.get("host", "").partition(":")[0].partition(".")[0].lower()
         upstream = self._by_alias.get(label, self._config.upstreams[0])
         return upstream, check_repository(request.path_params["name"])
@@ -182,10 +187,10 @@ class _Store:
         return Response(body, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def api(self, _request: Request) -> Response:
-        return Response(b"{}", 200, _API, "application/json")
+        return Response(b"{}", 200, API, "application/json")
 
     async def manifest(self, request: Request) -> Response:
-        upstream, repository = self._of(request)
+        upstream, repository = self.upstream_of(request)
         reference = parse_reference(request.path_params["reference"])
         agent = request.headers.get("user-agent")
         found = await self._manifests.get(upstream, repository, reference, agent)
@@ -196,7 +201,7 @@ class _Store:
             # The only answer whose text Ollama shows its user, so the place to say that a model does not fit.
             self._capacity.check(f"{repository}:{reference}", layers_of(found.body))
         headers = {
-            **_API,
+            **API,
             "Docker-Content-Digest": str(found.digest),
             "Ollama-Content-Digest": str(found.digest),
             "ETag": f'"{found.digest}"',
@@ -207,10 +212,10 @@ class _Store:
         return Response(found.body, 200, headers, found.media_type)
 
     async def blob(self, request: Request) -> Response:
-        upstream, repository = self._of(request)
+        upstream, repository = self.upstream_of(request)
         digest = Digest.parse(request.path_params["digest"])
         headers = {
-            **_API,
+            **API,
             "Accept-Ranges": "bytes",
             "Docker-Content-Digest": str(digest),
             "ETag": f'"{digest}"',
@@ -272,7 +277,7 @@ class _Store:
         except UnsatisfiableRange:
             os.close(fd)
             error = RangeError(f"the range {asked!r} is outside the blob's {total} bytes")
-            return Response(error.body(), 416, {**_API, "Content-Range": f"bytes */{total}"}, "application/json")
+            return Response(error.body(), 416, {**API, "Content-Range": f"bytes */{total}"}, "application/json")
         status = 200 if part is None else 206
         headers["Content-Type"] = "application/octet-stream"
         if part is None:
@@ -290,83 +295,3 @@ class _Store:
             download=download,
             may_hang_up=part is None and request.headers.get("user-agent", "").startswith("ollama/"),
         )
-
-    def _writable(self, request: Request) -> tuple[UpstreamConfig, str]:
-        if not self._config.uploads:
-            raise UnsupportedError(
-                "this model store takes no pushes; set uploads to true in its config to allow them to every "
-                "client that reaches it"
-            )
-        return self._of(request)
-
-    def _upload_url(self, request: Request, repository: str, name: str) -> str:
-        # Ollama uses this address as it stands, so it must be whole.
-        return f"{request.url.scheme}://{request.headers.get('host', '')}/v2/{repository}/blobs/uploads/{name}"
-
-    async def begin_upload(self, request: Request) -> Response:
-        _, repository = self._writable(request)
-        mount = request.query_params.get("mount")
-        if mount is not None and self._volume.blob_size(Digest.parse(mount)) is not None:
-            return self._created(repository, Digest.parse(mount))
-        name = self._uploads.begin(repository)
-        headers = {**_API, "Location": self._upload_url(request, repository, name), "Range": "0-0"}
-        return Response(None, 202, headers)
-
-    async def append_upload(self, request: Request) -> Response:
-        _, repository = self._writable(request)
-        name = parse_upload_id(request.path_params["id"])
-        size = await self._uploads.append(name, repository, request)
-        headers = {
-            **_API,
-            "Location": self._upload_url(request, repository, name),
-            "Range": f"0-{max(0, size - 1)}",
-        }
-        return Response(None, 202, headers)
-
-    async def finish_upload(self, request: Request) -> Response:
-        _, repository = self._writable(request)
-        name = parse_upload_id(request.path_params["id"])
-        digest = Digest.parse(request.query_params.get("digest", ""))
-        if request.headers.get("content-length", "0") != "0":
-            await self._uploads.append(name, repository, request)
-        await self._uploads.finish(name, repository, digest)
-        return self._created(repository, digest)
-
-    async def drop_upload(self, request: Request) -> Response:
-        self._writable(request)
-        self._uploads.drop(parse_upload_id(request.path_params["id"]))
-        return Response(None, 204, _API)
-
-    def _created(self, repository: str, digest: Digest) -> Response:
-        headers = {**_API, "Location": f"/v2/{repository}/blobs/{digest}", "Docker-Content-Digest": str(digest)}
-        return Response(None, 201, headers)
-
-    async def put_manifest(self, request: Request) -> Response:
-        upstream, repository = self._writable(request)
-        reference = parse_reference(request.path_params["reference"])
-        body = b""
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > _MAX_MANIFEST_BYTES:
-                raise InvalidRequestError("a manifest has at most 4 MiB")
-        digest = Digest(hashlib.sha256(body).hexdigest())
-        if isinstance(reference, Digest) and reference != digest:
-            raise InvalidRequestError(f"the manifest sent has digest {digest}, not {reference}")
-        wanted = layers_of(body)
-        # A client was told of these that upstream has them, so it did not send them.
-        missing = [blob for blob in wanted if self._volume.blob_size(blob) is None]
-        for download in [self._downloads.join(upstream, repository, blob) for blob in missing]:
-            try:
-                await download.finished()
-            except StoreError as error:
-                raise InvalidRequestError(f"a blob of the manifest is missing: {error.message}") from error
-        self._uploads.check_blobs(wanted)
-        media_type = request.headers.get("content-type", DOCKER_MANIFEST)
-        manifest = Manifest(body, media_type, digest)
-        await asyncio.to_thread(self._manifests.store, upstream.alias, repository, reference, manifest, pushed=True)
-        headers = {
-            **_API,
-            "Location": f"/v2/{repository}/manifests/{digest}",
-            "Docker-Content-Digest": str(digest),
-        }
-        return Response(None, 201, headers)

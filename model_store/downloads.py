@@ -149,6 +149,7 @@ class Downloads:
             del self._running[digest.hex]
             self._capacity.release(digest)
             os.close(download.fd)
+            download.ended.set()
             if outcome != "stored" and not download.have:
                 self._volume.drop_partial(digest)
             if outcome != "stored":

@@ -29,6 +29,7 @@ class Download:
         received: Bytes that came from upstream in this run.
         verified: Whether all bytes are there and the digest is right.
         error: Why it failed, once it has.
+        ended: Set when nothing more will happen, the blob being stored or not.
     """
 
     def __init__(self, volume: Volume, digest: Digest) -> None:
@@ -42,6 +43,7 @@ class Download:
         self.error: StoreError | None = None
         self._hash = hashlib.sha256()
         self._changed = asyncio.Event()
+        self.ended = asyncio.Event()
 
     def load(self) -> None:
         """Hash what an earlier run left; it is trusted no further than that. Blocking."""
@@ -116,15 +118,14 @@ class Download:
         return self.total
 
     async def finished(self) -> None:
-        """Wait until all is there and verified.
+        """Wait until it is stored, or has failed.
 
         Raises:
             StoreError: When the download fails.
         """
-        while not self.verified:
-            if self.error is not None:
-                raise self.error
-            await self._changed.wait()
+        await self.ended.wait()
+        if self.error is not None:
+            raise self.error
 
     async def wait_past(self, offset: int) -> int:
         """Wait until a reader may read past ``offset``, and say how far.

@@ -21,12 +21,12 @@ from model_store.singleflight import SingleFlight
 from model_store.upstream import EndpointFailedError, Upstream
 from model_store.volume import Volume
 
-__all__ = ["DOCKER_MANIFEST", "Manifest", "ManifestService", "layers_of"]
+__all__ = ["DOCKER_MANIFEST", "MAX_MANIFEST_BYTES", "Manifest", "ManifestService", "layers_of"]
 
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 # No index: a model has one manifest, and Ollama cannot read an index.
 _ACCEPT = f"{DOCKER_MANIFEST}, application/vnd.oci.image.manifest.v1+json"
-_MAX_MANIFEST_BYTES = 4 << 20
+MAX_MANIFEST_BYTES = 4 << 20
 # For one endpoint, to the last byte of the manifest.
 _TIMEOUT_S = 10.0
 _MAX_FRESH = 4096
@@ -181,7 +181,7 @@ class ManifestService:
                 body = b""
                 async for chunk in answer.aiter_raw():
                     body += chunk
-                    if len(body) > _MAX_MANIFEST_BYTES:
+                    if len(body) > MAX_MANIFEST_BYTES:
                         raise EndpointFailedError(Attempt(endpoint, "sent a manifest of more than 4 MiB"))
                 self._upstream.received(endpoint, len(body))
                 media_type = answer.headers.get("content-type", DOCKER_MANIFEST)

@@ -15,7 +15,7 @@ from ollama.look import find, health
 from ollama.names import ModelName, parse_digest
 from ollama.policy import PullPolicy, before, retry
 from ollama.preflight import preflight
-from ollama.replace import Replacement
+from ollama.replace import Replacement, previous_name
 from ollama.state import ModelState, OnEvent, PullEvent, WantedModel, ignore
 
 
@@ -65,31 +65,42 @@ async def ensure(
     return states
 
 
-async def observe(client: OllamaClient, name: str) -> ModelState | None:
+async def observe(client: OllamaClient, name: str, *, policy: PullPolicy | None = None) -> ModelState | None:
     """Return a model's state, or None when it is absent or the server cannot read its files.
 
     A manifest alone is no proof: the server lists a model whose weights are gone.
     """
     key = ModelName.parse(name).key
-    listed = find(await client.tags(), key)
-    if listed is None or await health(client, listed.name) != "good":
-        return None
-    return ModelState(name, listed.sha256, listed.size)
+
+    async def look() -> ModelState | None:
+        listed = find(await client.tags(), key)
+        if listed is None or await health(client, listed.name) != "good":
+            return None
+        return ModelState(name, listed.sha256, listed.size)
+
+    return await retry(policy if policy is not None else PullPolicy(), look, _say_nothing)
 
 
 async def remove(client: OllamaClient, name: str, *, policy: PullPolicy | None = None) -> bool:
     """Remove a model; return False when it was not there. Blobs that other names use stay."""
     limits = policy if policy is not None else PullPolicy()
-    short = ModelName.parse(name).short
+    parsed = ModelName.parse(name)
     tries = 0
 
     async def once() -> bool:
         nonlocal tries
         tries += 1
         # A second try that finds nothing comes after a first whose answer was lost: that one removed it.
-        return await client.delete(short) or tries > 1
+        return await client.delete(parsed.full) or tries > 1
 
-    return await retry(limits, once, lambda _: None)
+    # A run killed in the middle of a replacement leaves the copy that it kept.
+    await retry(limits, lambda: client.delete(previous_name(parsed).full), _say_nothing)
+    return await retry(limits, once, _say_nothing)
+
+
+def _say_nothing(message: str) -> None:
+    """Take the reason of a wait that no display shows."""
+    del message
 
 
 def check_wanted(wanted: Sequence[WantedModel], replica: str | None = None) -> list[ConfigurationError]:

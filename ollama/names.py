@@ -81,11 +81,13 @@ class ModelName:
     def _faults(self) -> list[str]:
         faults: list[str] = []
         for part, (pattern, limit) in _PARTS.items():
-            value = getattr(self, part)
+            value: str = getattr(self, part)
+            # A lone surrogate, which JSON can carry, has no other length in bytes.
+            size = len(value.encode(errors="surrogatepass"))
             if not value:
                 faults.append(f"the {part} is empty")
-            elif len(value.encode()) > limit:
-                faults.append(f"the {part} has {len(value.encode())} bytes, at most {limit} are legal")
+            elif size > limit:
+                faults.append(f"the {part} has {size} bytes, at most {limit} are legal")
             elif not pattern.fullmatch(value):
                 more = ""
                 if part == "namespace" and (":" in value or "." in value):

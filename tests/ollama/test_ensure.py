@@ -16,6 +16,7 @@ import pytest
 from ollama import (
     ConfigurationError,
     EnsureFailed,
+    ModelName,
     OllamaClient,
     TransientError,
     WantedModel,
@@ -24,6 +25,7 @@ from ollama import (
     observe,
     remove,
 )
+from ollama.replace import previous_name
 from tests.ollama.conftest import QUICK, Push, Rig
 from tests.support.faulty_proxy import BLOB, MANIFEST
 from tests.support.tiny_model import PushedModel, create_tiny
@@ -164,13 +166,37 @@ async def test_a_public_name_that_was_there_is_not_taken_away_by_an_alias(rig: R
     assert await rig.names() == ["mine:1"]
 
 
-async def test_leftovers_of_a_killed_run_go(rig: Rig, one: PushedModel) -> None:
+@pytest.mark.parametrize("keep", [False, True])
+async def test_leftovers_of_a_killed_run_go(rig: Rig, one: PushedModel, *, keep: bool) -> None:
     create_tiny(rig.server.url, "tiny:1")
-    want = rig.wanted(one, pinned=False)
+    want = replace(rig.wanted(one, pinned=False), keep_source=keep)
     assert await rig.client.copy("tiny:1", want.source)
+    assert await rig.client.copy("tiny:1", previous_name(ModelName.parse("tiny:1")).full)
     states = await ensure(rig.client, [want], policy=QUICK)
     assert states[0].action == "present"
-    assert await rig.names() == ["tiny:1"]
+    assert await rig.names() == ([want.source, "tiny:1"] if keep else ["tiny:1"])
+
+
+async def test_removing_takes_the_leftovers_along(rig: Rig) -> None:
+    weights = create_tiny(rig.server.url, "tiny:1")
+    assert await rig.client.copy("tiny:1", previous_name(ModelName.parse("tiny:1")).full)
+    assert await remove(rig.client, "tiny:1") is True
+    assert await rig.names() == []
+    assert not rig.server.blob(weights).exists()
+
+
+async def test_the_good_copy_outlives_a_run_killed_after_a_wrong_pull(rig: Rig, one: PushedModel) -> None:
+    name = f"{rig.proxy.host}/{one.repository}"
+    create_tiny(rig.server.url, name, seed=7)
+    good = await observe(rig.client, name)
+    assert good is not None
+    assert await rig.client.copy(name, previous_name(ModelName.parse(name)).full)
+    create_tiny(rig.server.url, name, seed=8)
+    want = WantedModel(name, name, digest=NO_SUCH_DIGEST, insecure=True)
+    with pytest.raises(EnsureFailed, match="wrong digest"):
+        await ensure(rig.client, [want], policy=QUICK)
+    assert await observe(rig.client, name) == good
+    assert await rig.names() == [name]
 
 
 async def test_a_dead_replica_does_not_disturb_the_others(rig: Rig, one: PushedModel) -> None:

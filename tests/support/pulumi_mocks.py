@@ -6,8 +6,9 @@ them, that the engine orders them so, or anything that a provider computes.
 
 import asyncio
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import pulumi
 from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks
@@ -36,14 +37,15 @@ class Recorder(Mocks):
         key = (args.typ, args.name)
         if key in self.seen:
             raise AssertionError(f"{key} is registered twice; the engine would refuse that")
-        self.seen[key] = Registered(args.inputs, args.provider, component=not args.custom)
-        outputs = dict(args.inputs)
-        metadata = dict(outputs.get("metadata") or {})
+        inputs = cast("dict[str, Any]", args.inputs)
+        self.seen[key] = Registered(inputs, args.provider or "", component=not args.custom)
+        outputs = dict(inputs)
+        metadata: dict[str, Any] = dict(outputs.get("metadata") or {})
         # What the provider adds: a name where none was given, and an identity.
         outputs["metadata"] = {"name": f"{args.name}-1a2b3c4d", **metadata, "uid": f"uid-of-{args.name}"}
         return f"{args.name}-id", outputs
 
-    def call(self, args: MockCallArgs) -> dict[str, Any]:
+    def call(self, args: MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
         raise AssertionError(f"no function is called here, but {args.token} was")
 
 
@@ -54,16 +56,26 @@ def deploy(program: Callable[[], object], *, config: Mapping[str, str] | None = 
         program: registers resources.
         config: the stack's configuration, keys with their namespace, values as Pulumi stores them.
     """
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
+    loops = [asyncio.new_event_loop()]
+    asyncio.set_event_loop(loops[0])
+
+    def begin_thread() -> None:
+        # The SDK would make a loop in each worker thread and never close it.
+        loops.append(asyncio.new_event_loop())
+        asyncio.set_event_loop(loops[-1])
+
+    workers = ThreadPoolExecutor(initializer=begin_thread)
+    loops[0].set_default_executor(workers)
     recorder = Recorder()
     try:
         pulumi.runtime.set_mocks(recorder, project="echorator", stack="test", preview=False)
         pulumi.runtime.set_all_config(dict(config or {}), [])
         pulumi.runtime.test(program)()
     finally:
+        workers.shutdown()
         asyncio.set_event_loop(None)
-        loop.close()
+        for loop in loops:
+            loop.close()
     return recorder.seen
 
 

@@ -64,7 +64,7 @@ class DebianPrefix:
         The resolver leaves out what the host has, so the host's packages are part of the key; but hosts that lack
         the same things share a prefix.
         """
-        folder = self.store.find(Key(f"{NAME}-request", "1", self._request()))
+        folder = self.store.find(Key(f"{NAME}-request", "1", self.request()))
         if folder is None:
             return None
         manifest = read_manifest(folder)
@@ -96,7 +96,7 @@ class DebianPrefix:
                     root.mkdir(parents=True)
                     for one in resolved:
                         step.detail(one.name)
-                        self._unpack(self._archives / one.file, root, log)
+                        self.unpack(self._archives / one.file, root, log)
                         step.advance()
                     finish(root)
                     self.store.publish(staging / NAME, self._manifest(key, resolved, root))
@@ -105,7 +105,7 @@ class DebianPrefix:
         return self.store.root / key.folder / PREFIX
 
     def _download(self, detail: Callable[[str], None], log: Path, *, own: bool) -> list[Resolved]:
-        options = self._options(own=own)
+        options = self.options(own=own)
         if own:
             detail("updating package lists")
             self._run(["apt-get", *options, "update"], "Updating the package lists", log)
@@ -131,7 +131,7 @@ class DebianPrefix:
     def _archives(self) -> Path:
         return self.caches.apt / "archives"
 
-    def _options(self, *, own: bool) -> list[str]:
+    def options(self, *, own: bool) -> list[str]:
         """Settings that keep apt from changing the host, and let it run without root."""
         (self._archives / "partial").mkdir(parents=True, exist_ok=True)
         pairs = {
@@ -155,10 +155,12 @@ class DebianPrefix:
         env = os.environ | {"LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
         self.runner.run(command, what=what, log=log, env=env, stdout=stdout, limit_s=_FETCH_LIMIT_S)
 
-    def _unpack(self, archive: Path, root: Path, log: Path) -> None:
+    def unpack(self, archive: Path, root: Path, log: Path) -> None:
+        """Lay one package's files below ``root``; its set-up scripts do not run."""
         self._run(["dpkg-deb", "--extract", str(archive), str(root)], f"Unpacking {archive.name}", log)
 
-    def _request(self) -> str:
+    def request(self) -> str:
+        """Eight hex digits of what is asked for on which host."""
         return _fingerprint([*sorted(package.name for package in self.packages), platform.machine(), installed()])
 
     def _manifest(self, key: Key, resolved: Sequence[Resolved], root: Path) -> Manifest:
@@ -183,15 +185,15 @@ class DebianPrefix:
     def _remember(self, key: Key, staging: Path) -> None:
         note = staging / "request"
         note.mkdir()
-        request = Key(f"{NAME}-request", "1", self._request())
-        if self.store.find(request) is not None:
-            remove_tree(self.store.root / request.folder)
+        asked = Key(f"{NAME}-request", "1", self.request())
+        if self.store.find(asked) is not None:
+            remove_tree(self.store.root / asked.folder)
         self.store.publish(
             note,
             Manifest(
-                name=request.name,
-                version=request.version,
-                recipe=request.recipe,
+                name=asked.name,
+                version=asked.version,
+                recipe=asked.recipe,
                 source=key.recipe,
                 licence="none",
                 files={},

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from toolchain.build.caches import BuildCaches
-from toolchain.build.failures import BuildError
+from toolchain.build.failures import BuildError, explain
 from toolchain.build.kinds import GoModule, GoProgram
 from toolchain.build.process import Runner
 from toolchain.build.progress import Reporter
@@ -28,6 +28,7 @@ _GOFLAGS = "-trimpath -buildvcs=false -mod=readonly -modcacherw"
 _KEPT_SETTINGS = (
     "GOPROXY", "GOSUMDB", "GONOSUMDB", "GOPRIVATE", "GONOPROXY", "GOINSECURE", "GOAUTH", "GOROOT", "GOENV",
 )  # fmt: skip
+_LISTING = '{{.Standard}} {{.ImportPath}} {{with .Error}}{{printf "%q" .Err}}{{end}}'
 _MAJOR = re.compile(r"v[0-9]+")
 _SOURCES = ("go.mod", "go.sum", "*.go")
 
@@ -71,7 +72,14 @@ class GoBuilder:
                     step.detail(line.removeprefix("go: downloading "))
 
             # -e: the package that embeds a provider's schema has none of it yet.
-            command = ["go", "list", "-e", "-deps", "-f", "{{.Standard}} {{.ImportPath}} {{with .Error}}{{.}}{{end}}"]
+            command = [
+                "go",
+                "list",
+                "-e",
+                "-deps",
+                "-f",
+                '{{.Standard}} {{.ImportPath}} {{with .Error}}{{printf "%q" .Err}}{{end}}',
+            ]
             command += [program.package for program in programs]
             self._run(module, command, what=what, log=log, stdout=listing, on_line=heard)
             for schema in module.schemas:
@@ -80,7 +88,7 @@ class GoBuilder:
         targets = {schema.target for schema in module.schemas}
         bad = [row[2] for row in rows if row[2].strip() and not any(Path(t).name in row[2] for t in targets)]
         if bad:
-            raise BuildError(f"{what} failed", log=log, tail=bad[:15])
+            raise BuildError(f"{what} failed", log=log, tail=bad[:15], cause=explain("\n".join(bad)))
         return Fetched(
             frozenset(row[1] for row in rows if row[0] == "true"),
             frozenset(row[1] for row in rows if row[0] == "false"),

@@ -13,9 +13,11 @@ from pathlib import Path
 
 from toolchain import catalog, paths
 from toolchain.build import found
+from toolchain.build.catalogue import Catalogue
 from toolchain.build.failures import BuildCancelledError, BuildError, Cause
 from toolchain.build.process import Runner
 from toolchain.build.progress import Reporter
+from toolchain.build.store import Store
 
 CHOICE_VARIABLE = "ECHORATOR_PULUMI"
 OFFLINE_VARIABLE = "ECHORATOR_OFFLINE"
@@ -65,8 +67,8 @@ def choose(
 ) -> PulumiSource:
     """Decide where Pulumi comes from. Takes a few seconds where nothing can be downloaded.
 
-    ``ECHORATOR_PULUMI=path|download|build`` decides it; otherwise PATH is preferred, then a download (not with
-    ``ECHORATOR_OFFLINE=1``), then the build.
+    ``ECHORATOR_PULUMI=path|download|build`` decides it; otherwise PATH is preferred, then a download (not tried with
+    ``ECHORATOR_OFFLINE=1``, nor where the build is finished already), then the build.
 
     Args:
         reporter: where progress is shown.
@@ -94,19 +96,18 @@ def choose(
                 f"{CHOICE_VARIABLE}=path, but no pulumi of version {catalog.PULUMI} or newer (below 4) is on PATH",
                 cause=Cause("none that fits", f"install it, or unset {CHOICE_VARIABLE}"),
             )
-    if offline:
-        if chosen is PulumiKind.DOWNLOAD:
-            raise BuildError(
-                f"{CHOICE_VARIABLE}=download and {OFFLINE_VARIABLE}=1 contradict each other",
-                cause=Cause("two settings", "unset one of them"),
-            )
-        return _built(f"{OFFLINE_VARIABLE} is set: no download is tried")
+        reason = work.no_download()
+        if reason is not None:
+            return _built(reason)
+    elif offline:
+        raise BuildError(
+            f"{CHOICE_VARIABLE}=download and {OFFLINE_VARIABLE}=1 contradict each other",
+            cause=Cause("two settings", "unset one of them"),
+        )
     try:
         cli = work.download()
-    except BuildCancelledError:
-        raise
-    except BuildError:
-        if chosen is PulumiKind.DOWNLOAD:
+    except BuildError as error:
+        if chosen is PulumiKind.DOWNLOAD or isinstance(error, BuildCancelledError):
             raise
         return _built("Pulumi's release cannot be downloaded from here")
     return work.with_plugins(PulumiKind.DOWNLOAD, cli, f"the release of Pulumi {catalog.PULUMI}")
@@ -120,13 +121,26 @@ class _Work:
     home: Path | None
     offline: bool
 
+    @property
+    def release(self) -> Path:
+        """The folder of the downloaded release."""
+        return self.root / "tools" / "pulumi-release" / catalog.PULUMI
+
+    def no_download(self) -> str | None:
+        """Why none is tried, or None: a try costs seconds, which each warm start would pay again."""
+        if self.offline:
+            return f"{OFFLINE_VARIABLE} is set: no download is tried"
+        store, ours = Store(self.root / "tools"), Catalogue()
+        built = all(store.find(ours.key(name)) is not None for name in catalog.PULUMI_TOOLS)
+        return f"Pulumi {catalog.PULUMI} is built already" if built and not self.release.exists() else None
+
     def download(self) -> Path:
         """The release's CLI, downloaded once.
 
         Raises:
             BuildError: nothing answers, or it takes too long.
         """
-        folder = self.root / "tools" / "pulumi-release" / catalog.PULUMI
+        folder = self.release
         cli = folder / "bin" / "pulumi"
         # Installed beside its place and moved there when it is whole.
         fresh = folder.with_name(f".{folder.name}-{os.getpid()}")

@@ -51,8 +51,8 @@ class Timings:
             fresh.rename(self.path)
 
     def _read(self) -> dict[str, Timing]:
-        # Only a hint for the user: a file that is missing, or cut short by a crash, means no hint.
+        # Only a hint for the user: a file that cannot be read, or was cut short by a crash, means no hint.
         try:
             return _Book.model_validate_json(self.path.read_bytes()).root
-        except (FileNotFoundError, ValidationError):
+        except (OSError, ValidationError):
             return {}

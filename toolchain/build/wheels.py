@@ -65,7 +65,7 @@ def fetch(file: PyPIFile, store: Store, *, runner: Runner, reporter: Reporter, l
         folder.mkdir()
         got.rename(folder / file.file)
         if file.sdist:
-            _headers(folder / file.file, folder / "include")
+            headers(folder / file.file, folder / "include")
         size = (folder / file.file).stat().st_size
         return store.publish(
             folder,
@@ -86,7 +86,7 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _headers(archive: Path, target: Path) -> None:
+def headers(archive: Path, target: Path) -> None:
     """The C headers of a source archive, below ``target`` without the archive's own top folder."""
     with tarfile.open(archive) as tar:
         for member in tar:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
+import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +18,7 @@ from toolchain.images.spec import ImageSpec, Progress, Tools
 from toolchain.paths import CHECKOUT
 
 _MIB = 1 << 20
+_ABANDONED_S = 3600
 
 
 @dataclass(frozen=True)
@@ -58,13 +61,26 @@ def build_and_push(
     """
     pushed: list[Pushed] = []
     cache = DebCache(work_dir / "debs")
+    scratch_root = _scratch_root(work_dir)
     with Registry(registry_url) as registry:
         for spec in images:
-            with tempfile.TemporaryDirectory(prefix="echorator-image-") as scratch:
+            _fetch(spec, cache, progress)
+            with tempfile.TemporaryDirectory(dir=scratch_root) as scratch:
                 folder = Path(scratch)
                 plan = ImagePlan(spec, tools=tools, cache=cache, scratch=folder, checkout=checkout)
                 pushed.append(_Session(registry, work_dir, folder, progress).image(plan))
     return pushed
+
+
+def prefetch(images: Iterable[ImageSpec], *, work_dir: Path, progress: Progress) -> None:
+    """Fetch the Debian packages of all images, which can be done while the binaries are still being built.
+
+    Raises:
+        ImageError: apt cannot fetch them.
+    """
+    cache = DebCache(work_dir / "debs")
+    for spec in images:
+        _fetch(spec, cache, progress)
 
 
 def missing(images: Iterable[ImageSpec], registry_url: str) -> list[str]:
@@ -75,6 +91,23 @@ def missing(images: Iterable[ImageSpec], registry_url: str) -> list[str]:
     """
     with Registry(registry_url) as registry:
         return [spec.reference for spec in images if registry.manifest(spec.repository, spec.tag) is None]
+
+
+def _fetch(spec: ImageSpec, cache: DebCache, progress: Progress) -> None:
+    if not cache.has(spec.debs):
+        progress(spec.reference, "fetching Debian packages")
+        cache.get(spec.debs)
+
+
+def _scratch_root(work_dir: Path) -> Path:
+    """The folder of unfinished images, without those that a killed run left."""
+    root = work_dir / "scratch"
+    root.mkdir(parents=True, exist_ok=True)
+    for left in root.iterdir():
+        # A folder of another checkout that is at work now is younger.
+        if time.time() - left.stat().st_mtime > _ABANDONED_S:
+            shutil.rmtree(left, ignore_errors=True)
+    return root
 
 
 @dataclass(frozen=True)
@@ -92,6 +125,7 @@ class _Session:
         present = self.registry.manifest(spec.repository, spec.tag)
         if present is not None and present.inputs == plan.inputs:
             size = sum(size for _, size in present.blobs)
+            self._record_packages(plan)
             self.progress(spec.reference, "is in the registry")
             return Pushed(spec.reference, present.digest, size, "present")
         layers = [self._layer(spec, layer) for layer in plan.layers]

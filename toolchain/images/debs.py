@@ -14,6 +14,7 @@ import json
 import os
 import re
 import subprocess
+import tempfile
 import urllib.parse
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -56,8 +57,7 @@ class DebCache:
         """
         if not (wanted.closed or wanted.alone):
             return ()
-        key = hashlib.sha256(repr((wanted.closed, wanted.alone, wanted.dropped)).encode()).hexdigest()[:16]
-        record = self._folder / "plans" / f"{key}.json"
+        record = self._record(wanted)
         known = self._read(record)
         if known is not None:
             return known
@@ -71,9 +71,17 @@ class DebCache:
         partial.replace(record)
         return debs
 
+    def has(self, wanted: Debs) -> bool:
+        """Whether ``get`` will need no apt."""
+        return not (wanted.closed or wanted.alone) or self._read(self._record(wanted)) is not None
+
     def path(self, deb: Deb) -> Path:
         """The package's file."""
         return self._archives / deb.file
+
+    def _record(self, wanted: Debs) -> Path:
+        key = hashlib.sha256(repr((wanted.closed, wanted.alone, wanted.dropped)).encode()).hexdigest()[:16]
+        return self._folder / "plans" / f"{key}.json"
 
     def _read(self, record: Path) -> tuple[Deb, ...] | None:
         if not record.is_file():
@@ -89,10 +97,12 @@ class DebCache:
             plan = self._apt("apt-get", "install", "--print-uris", "-y", *wanted.closed)
             names = planned(plan) - set(wanted.dropped)
         names |= set(wanted.alone)
-        # In the archives folder apt would leave out of the list what is there already.
-        plan = self._apt("apt-get", "download", "--print-uris", *sorted(names), folder=self._folder / "lists")
-        self._apt("apt-get", "download", *sorted(names))
-        return tuple(sorted((self._deb(file) for file in plan_files(plan)), key=lambda deb: deb.package))
+        with tempfile.TemporaryDirectory(dir=self._folder) as fresh:
+            self._apt("apt-get", "download", *sorted(names), folder=Path(fresh))
+            files = sorted(path.name for path in Path(fresh).glob("*.deb"))
+            for file in files:
+                (Path(fresh) / file).replace(self._archives / file)
+        return tuple(self._deb(file) for file in files)
 
     def _deb(self, file: str) -> Deb:
         match = _DEB.fullmatch(file)
@@ -118,6 +128,11 @@ class DebCache:
             "Dir::State::status": root / "status",
             "Dir::State::lists": root / "lists",
             "Dir::Cache": root / "cache",
+            # Container images of Debian turn this cache off, and each call then reads all lists anew.
+            "Dir::Cache::pkgcache": "pkgcache.bin",
+            "Dir::Cache::srcpkgcache": "srcpkgcache.bin",
+            "Acquire::Languages": "none",
+            "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled": "false",
             "APT::Install-Recommends": "false",
             # As root, apt would fetch as a user who cannot write to the cache.
             "APT::Sandbox::User": "root",
@@ -132,14 +147,9 @@ class DebCache:
         )
 
 
-def plan_files(plan: str) -> list[str]:
-    """File names from the output of ``apt-get --print-uris``: lines of URI, file, size and hash."""
-    return [line.split()[1] for line in plan.splitlines() if line.startswith("'")]
-
-
 def planned(plan: str) -> set[str]:
-    """Package names from the output of ``apt-get --print-uris``."""
-    return {file.partition("_")[0] for file in plan_files(plan)}
+    """Package names from the output of ``apt-get --print-uris``: lines of URI, file, size and hash."""
+    return {line.split()[1].partition("_")[0] for line in plan.splitlines() if line.startswith("'")}
 
 
 def add_debs(tree: Tree, debs: Iterable[Deb], cache: DebCache, *, without: tuple[str, ...]) -> None:

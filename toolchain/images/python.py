@@ -43,7 +43,7 @@ def install(locked: str, folder: Path) -> None:
     Raises:
         ImageError: A wheel cannot be had for this Python and platform, or its hash differs.
     """
-    with tempfile.TemporaryDirectory(prefix="echorator-wheels-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="wheels-", dir=folder.parent) as scratch:
         listed = Path(scratch) / "requirements.txt"
         listed.write_text(locked)
         run(
@@ -88,7 +88,7 @@ class Interpreter:
         Raises:
             ImageError: A module does not compile, or the interpreter does not run here.
         """
-        with tempfile.TemporaryDirectory(prefix="echorator-bytecode-") as scratch:
+        with tempfile.TemporaryDirectory(prefix="bytecode-", dir=self.root.parent) as scratch:
             work = Path(scratch)
             sources = Tree(
                 {

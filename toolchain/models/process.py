@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -99,7 +100,7 @@ def ollama_server(binary: Path, home: Path) -> Generator[Ollama]:
     with log.open("wb") as output:
         try:
             process = subprocess.Popen(
-                [binary, "serve"],
+                [*_ends_with_us(), binary, "serve"],
                 env=environment,
                 cwd=home,
                 stdin=subprocess.DEVNULL,
@@ -117,6 +118,15 @@ def ollama_server(binary: Path, home: Path) -> Generator[Ollama]:
     finally:
         client.http.close()
         _stop(process)
+
+
+def _ends_with_us() -> tuple[str, ...]:
+    """Words before a command by which it is told to end when this process is killed.
+
+    After a kill -9 of the toolchain the server would otherwise stay, in its own process group.
+    """
+    setpriv = shutil.which("setpriv")
+    return () if setpriv is None else (setpriv, "--pdeathsig", "TERM")
 
 
 def _wait(client: Ollama, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -74,9 +74,10 @@ def unavailable(api: Api, boot: float) -> list[str]:
 def stale_pods(api: Api, node: str, boot: float) -> list[str]:
     """Pods on the node that still claim containers from before ``boot``, as ``namespace/name``."""
     listed = api.get(f"/api/v1/pods?fieldSelector={quote(f'spec.nodeName={node}')}")
+    pods: list[dict[str, Any]] = listed["items"] if listed is not None else []
     return [
         f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
-        for pod in (listed["items"] if listed is not None else [])
+        for pod in pods
         if any(started < int(boot) for started in _started(pod))
     ]
 
@@ -84,7 +85,7 @@ def stale_pods(api: Api, node: str, boot: float) -> list[str]:
 def _started(pod: dict[str, Any]) -> list[float]:
     """Start times of the pod's containers that are said to run."""
     running = [c.get("state", {}).get("running") for c in pod.get("status", {}).get("containerStatuses", [])]
-    return [datetime.datetime.fromisoformat(state["startedAt"]).timestamp() for state in running if state]
+    return [dt.datetime.fromisoformat(state["startedAt"]).timestamp() for state in running if state]
 
 
 def shortfall(deployment: dict[str, Any] | None, pods: list[dict[str, Any]], boot: float) -> str:
@@ -101,7 +102,10 @@ def shortfall(deployment: dict[str, Any] | None, pods: list[dict[str, Any]], boo
         if any(c["type"] == "Ready" and c["status"] == "True" for c in pod.get("status", {}).get("conditions", []))
         and all(started >= int(boot) for started in _started(pod))
     ]
-    if len(ready) >= wanted and status.get("updatedReplicas", 0) >= wanted:
+    updated = status.get("updatedReplicas", 0)
+    if updated < wanted:
+        return f"{updated} of {wanted} updated"
+    if len(ready) >= wanted:
         return ""
     waiting = [
         f"{waits['reason']} {waits.get('message', '')}".strip()

@@ -70,9 +70,7 @@ class Api:
             http.client.HTTPException: The answer was cut short.
         """
         if self._connection is None:
-            self._connection = http.client.HTTPSConnection(
-                "127.0.0.1", self._port, timeout=15, context=self._context
-            )
+            self._connection = http.client.HTTPSConnection("127.0.0.1", self._port, timeout=15, context=self._context)
         headers = {"Accept": "application/json"} | ({"Content-Type": content_type} if body is not None else {})
         try:
             self._connection.request(method, path, body, headers)
@@ -115,9 +113,7 @@ class Api:
             NodeError: The API server refused it; the message holds its answer.
         """
         path = f"{object_path(document)}?fieldManager={FIELD_MANAGER}&force=true"
-        status, body = self.request(
-            "PATCH", path, json.dumps(document).encode(), "application/apply-patch+yaml"
-        )
+        status, body = self.request("PATCH", path, json.dumps(document).encode(), "application/apply-patch+yaml")
         if status not in (http.client.OK, http.client.CREATED):
             name = f"{document['kind']} {document['metadata']['name']}"
             raise NodeError(f"{name} was refused ({status}): {body.decode(errors='replace')[:600]}")

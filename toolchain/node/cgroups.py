@@ -11,6 +11,8 @@ from pathlib import Path
 from toolchain.node.errors import NodeError
 
 SYSTEM = "system"
+VERSION_2 = 2
+_MOUNT_POINT = 4  # field of a line of mountinfo
 _V2_CONTROLLERS = ("cpuset", "cpu", "io", "memory", "pids")
 
 
@@ -35,11 +37,11 @@ def parse_mounts(mountinfo: str) -> list[Hierarchy]:
     for line in mountinfo.splitlines():
         left, _, right = line.partition(" - ")
         fields, tail = left.split(" "), right.split(" ")
-        if len(fields) < 5 or len(tail) < 3 or tail[0] not in ("cgroup", "cgroup2"):
+        if tail[0] not in ("cgroup", "cgroup2"):
             continue
-        mount = Path(fields[4].replace("\\040", " "))
+        mount = Path(fields[_MOUNT_POINT].replace("\\040", " "))
         if tail[0] == "cgroup2":
-            hierarchy = Hierarchy(mount, 2)
+            hierarchy = Hierarchy(mount, VERSION_2)
         else:
             generic = {"rw", "ro", "xattr", "clone_children", "noprefix"}
             options = [o for o in tail[2].split(",") if o not in generic and not o.startswith("release_agent=")]
@@ -72,7 +74,7 @@ def create(name: str, found: Iterable[Hierarchy]) -> None:
 
 
 def _make(hierarchy: Hierarchy, folder: Path) -> None:
-    if hierarchy.version == 2:
+    if hierarchy.version == VERSION_2:
         _enable_controllers(folder.parent)
     folder.mkdir(exist_ok=True)
     if "cpuset" in hierarchy.controllers:

@@ -12,9 +12,9 @@ from toolchain.node.layout import (
     DNS_SERVICE,
     INSIDE_CONFIG,
     INSIDE_CONTAINERD,
-    INSIDE_KUBELET,
     INSIDE_PKI,
     INSIDE_REGISTRY,
+    INSIDE_VOLUME_PLUGINS,
     NODE_ADDRESS,
     NODE_POD_CIDR,
     POD_CIDR,
@@ -139,7 +139,7 @@ def audit_policy() -> str:
 
 
 def containerd(*, restrict_oom_score: bool) -> str:
-    """containerd 1.6.
+    """Configuration of containerd 1.6.
 
     Args:
         restrict_oom_score: Where CAP_SYS_RESOURCE is missing, runc may not lower a process's OOM
@@ -226,7 +226,7 @@ def cni() -> str:
 
 
 def kubelet(cgroup: str, *, oom_score: int) -> str:
-    """kubelet 1.34."""
+    """Configuration of kubelet 1.34."""
     return as_text(
         {
             "apiVersion": "kubelet.config.k8s.io/v1beta1",
@@ -251,7 +251,7 @@ def kubelet(cgroup: str, *, oom_score: int) -> str:
             "protectKernelDefaults": True,
             "makeIPTablesUtilChains": False,
             "oomScoreAdj": oom_score,
-            "volumePluginDir": f"{INSIDE_KUBELET}/volumeplugins",
+            "volumePluginDir": INSIDE_VOLUME_PLUGINS,
             "serializeImagePulls": False,
             "maxParallelImagePulls": 4,
             "registryPullQPS": 0,
@@ -270,6 +270,9 @@ def kubelet(cgroup: str, *, oom_score: int) -> str:
             "nodeStatusUpdateFrequency": "2s",
             "nodeStatusReportFrequency": "1m",
             "syncFrequency": "15s",
+            # After a reboot pods start beside kube-proxy; one that lost that race must not wait minutes.
+            "featureGates": {"KubeletCrashLoopBackOffMax": True},
+            "crashLoopBackOff": {"maxContainerRestartPeriod": "10s"},
             "containerLogMaxSize": "10Mi",
             "containerLogMaxFiles": 3,
         }

@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import os
 import socket
+import struct
 import sys
 import threading
 
@@ -20,6 +21,7 @@ EXIT_PORT_TAKEN = 98
 _CHUNK_BYTES = 256 << 10
 _CONNECT_TIMEOUT_S = 5.0
 _BACKLOG = 512
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 def listen_in(namespace_fd: int | None, port: int) -> socket.socket:
@@ -67,7 +69,8 @@ async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host
             asyncio.open_connection(host, port, limit=_CHUNK_BYTES), _CONNECT_TIMEOUT_S
         )
     except (OSError, TimeoutError):
-        # A reset tells the client at once that nobody is there; a clean end would look like an empty answer.
+        # A reset says that nobody is there; a clean end would look like an empty answer.
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         writer.transport.abort()
         return
     for end in (writer, far_writer):

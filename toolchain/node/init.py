@@ -13,7 +13,7 @@ import os
 import sys
 from pathlib import Path
 
-from toolchain.node import cgroups, inside, linux
+from toolchain.node import cgroups, inside, linux, modules
 from toolchain.node.spec import NodeSpec
 from toolchain.node.supervisor import Supervisor
 
@@ -21,13 +21,12 @@ from toolchain.node.supervisor import Supervisor
 def main(spec_path: str) -> int:
     """Starts the node; returns in the parent once PID 1 is noted."""
     spec = NodeSpec.read(Path(spec_path))
+    modules.load_bridge_filter()
     found = cgroups.hierarchies()
     cgroups.create(spec.name, found)
     cgroups.join(spec.name, found, os.getpid())
     host_net = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-    linux.unshare(
-        linux.CLONE_NEWNS | linux.CLONE_NEWPID | linux.CLONE_NEWNET | linux.CLONE_NEWUTS | linux.CLONE_NEWIPC
-    )
+    linux.unshare(linux.CLONE_NEWNS | linux.CLONE_NEWPID | linux.CLONE_NEWNET | linux.CLONE_NEWUTS | linux.CLONE_NEWIPC)
     noted_read, noted_write = os.pipe()
     child = os.fork()
     if child == 0:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 from pathlib import Path
@@ -28,6 +27,8 @@ def furnish(spec: NodeSpec) -> None:
         _private_tmpfs(Path(target), spec)
     _own_sysfs(Path(spec.private[0]))
     _fixed_files(spec)
+    # By construction nothing in the node writes to the host's disk outside of the state folder.
+    linux.mount("none", "/", flags=linux.MS_REMOUNT | linux.MS_BIND | linux.MS_RDONLY)
     # kubelet's and containerd's mounts must reach the pods' namespaces, and none reaches the host.
     linux.mount("none", "/", flags=linux.MS_REC | linux.MS_SHARED)
     socket.sethostname(spec.name)
@@ -50,7 +51,9 @@ def _private_tmpfs(target: Path, spec: NodeSpec) -> None:
     real = target.resolve()
     stage = Path(spec.control_socket).with_name("stage")
     stage.mkdir(exist_ok=True)
-    linux.mount("tmpfs", stage, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "mode=755")
+    linux.mount(
+        "tmpfs", stage, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "mode=1777" if target.name == "tmp" else "mode=755"
+    )
     for path in spec.keep:
         if Path(path).is_relative_to(real) and Path(path).exists():
             _bind(path, stage / Path(path).relative_to(real))
@@ -99,5 +102,3 @@ def _network(spec: NodeSpec) -> None:
         subprocess.run(["ip", *command.split()], check=True)
     for key in ("ipv4/ip_forward", "bridge/bridge-nf-call-iptables"):
         Path("/proc/sys/net", key).write_text("1\n")
-    if os.path.exists("/proc/sys/net/bridge/bridge-nf-call-ip6tables"):
-        Path("/proc/sys/net/bridge/bridge-nf-call-ip6tables").write_text("1\n")

@@ -9,6 +9,7 @@ from pathlib import Path
 from toolchain.node import cgroups
 from toolchain.node.layout import BRIDGE, NODE_ADDRESS, NodeLayout
 
+_MOUNT_POINT = 4  # field of a line of mountinfo
 _MARK = b"toolchain.node."
 
 
@@ -17,8 +18,8 @@ def mounts_of(mountinfo: str, paths: tuple[str, ...]) -> list[str]:
     result: list[str] = []
     for line in mountinfo.splitlines():
         fields = line.split(" ")
-        if len(fields) > 4:
-            point = fields[4].encode().decode("unicode_escape")
+        if len(fields) > _MOUNT_POINT:
+            point = fields[_MOUNT_POINT].encode().decode("unicode_escape")
             if any(Path(point).is_relative_to(path) for path in paths):
                 result.append(point)
     return result

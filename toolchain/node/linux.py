@@ -16,6 +16,7 @@ MS_RDONLY = 0x1
 MS_NOSUID = 0x2
 MS_NODEV = 0x4
 MS_NOEXEC = 0x8
+MS_REMOUNT = 0x20
 MS_BIND = 0x1000
 MS_MOVE = 0x2000
 MS_REC = 0x4000
@@ -44,7 +45,7 @@ def setns(fd: int, kind: int) -> None:
 
 
 def mount(source: str, target: str | Path, fstype: str = "", flags: int = 0, data: str = "") -> None:
-    """mount(2); the error names source and target."""
+    """Mounts, moves or changes a mount; the error names source and target."""
     _check(
         _libc.mount(source.encode(), str(target).encode(), fstype.encode() or None, flags, data.encode() or None),
         f"mount {fstype or 'of'} {source} on {target}",

@@ -3,34 +3,31 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import fcntl
 import http.client
 import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from toolchain.node import addons, cgroups, pki, ports, prepare
 from toolchain.node.api import Api
 from toolchain.node.errors import NodeError
-from toolchain.node.forward import EXIT_PORT_TAKEN
 from toolchain.node.layout import API_PORT, NodeLayout
 from toolchain.node.leftovers import leftovers
 from toolchain.node.ports import Forward
 from toolchain.node.sandbox import Sandbox, tail
 from toolchain.node.spec import NodeSpec
 from toolchain.node.status import ComponentStatus, NodeStatus, components
+from toolchain.node.verdicts import API_FORWARD, ours, port_was_taken, ready_since
 
 Progress = Callable[[str, str], None]
 """Called with a step (``node``, ``api``, ``kubelet``, ``add-ons`` ...) and what happens in it now."""
 
-API_FORWARD = "api"
 _API_TARGET = f"127.0.0.1:{API_PORT}"
-_NOT_READY_TAINT = "node.kubernetes.io/not-ready"
 _POLL_S = 0.1
 
 
@@ -142,9 +139,7 @@ class Node:
         timeout_s: float | None = None,
     ) -> subprocess.CompletedProcess[bytes]:
         """See :meth:`toolchain.node.sandbox.Sandbox.run_inside`."""
-        return self._sandbox.run_inside(
-            argv, check=check, capture=capture, stdin=stdin, env=env, timeout_s=timeout_s
-        )
+        return self._sandbox.run_inside(argv, check=check, capture=capture, stdin=stdin, env=env, timeout_s=timeout_s)
 
     def inside_command(self, argv: Sequence[str]) -> list[str]:
         """See :meth:`toolchain.node.sandbox.Sandbox.command`."""
@@ -158,8 +153,9 @@ class Node:
         The port is kept over restarts. Asking again changes nothing.
 
         Raises:
-            NodeError: The node does not run, or the port does not open.
+            NodeError: The node does not run, a program of the layout is missing, or the port does not open.
         """
+        prepare.check(self.layout)
         with self._lock(progress):
             wanted = ports.read(self.layout.forwards_file)
             known = wanted.get(name)
@@ -179,6 +175,7 @@ class Node:
 
     def unforward(self, name: str, progress: Progress = _silent) -> None:
         """Closes a forwarded port; nothing happens when there is none of that name."""
+        prepare.check(self.layout)
         with self._lock(progress):
             wanted = ports.read(self.layout.forwards_file)
             if wanted.pop(name, None) is not None:
@@ -221,7 +218,7 @@ class Node:
     # -- parts ---------------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def _lock(self, progress: Progress) -> Iterator[None]:
+    def _lock(self, progress: Progress) -> Generator[None]:
         """One change at a time, over processes too; a second caller waits."""
         self.layout.state.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.layout.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -236,7 +233,7 @@ class Node:
             os.close(descriptor)
 
     @contextlib.contextmanager
-    def _api(self) -> Iterator[Api]:
+    def _api(self) -> Generator[Api]:
         forwards = ports.read(self.layout.forwards_file)
         if self._sandbox.find() is None or API_FORWARD not in forwards:
             raise NodeError("the local node does not run", "make up")
@@ -332,54 +329,12 @@ class Node:
     def _parts(self) -> tuple[ComponentStatus, ...]:
         pid = self._sandbox.find()
         if pid is None:
-            raise NodeError("the node's first process ended", f"see {self.layout.logs / 'init.log'}; `make up` starts it")
+            raise NodeError(
+                "the node's first process ended", f"see {self.layout.logs / 'init.log'}; `make up` starts it"
+            )
         return components(self.layout, self._sandbox, pid)
 
     def _not_up(self, what: str) -> NodeError:
         sick = [part for part in self.status().components if not part.healthy]
         lines = [f"  {part.name}: {part.problem}\n{tail(self.layout.logs / f'{part.name}.log', 6)}" for part in sick]
         return NodeError(f"{what} does not come up:\n" + "\n".join(lines), f"read the logs in {self.layout.logs}")
-
-
-def ready_since(node: dict[str, Any] | None, started: float) -> bool:
-    """Whether a Node object takes pods: Ready since kubelet was started, and rid of its first taint.
-
-    After a reboot the stored object still says Ready for the node that died. The taint of a new
-    node is lifted by the controller manager, so that one works too.
-
-    Args:
-        node: The Node object, None when there is none.
-        started: kubelet's start, seconds since 1970.
-    """
-    if node is None or any(taint["key"] == _NOT_READY_TAINT for taint in node["spec"].get("taints", [])):
-        return False
-    for condition in node.get("status", {}).get("conditions", []):
-        if condition["type"] == "Ready" and condition["status"] == "True":
-            beat = datetime.datetime.fromisoformat(condition["lastHeartbeatTime"])
-            return beat.timestamp() >= int(started)
-    return False
-
-
-def port_was_taken(answer: dict[str, Any]) -> bool:
-    """Whether the API's forwarder gave up because its port belongs to someone else."""
-    return any(
-        process["name"] == f"forward-{API_FORWARD}"
-        and process["pid"] is None
-        and process["last_exit"] == f"exit status {EXIT_PORT_TAKEN}"
-        for process in answer["processes"]
-    )
-
-
-def ours(answer: dict[str, Any]) -> set[str]:
-    """Names of the forwards on whose port this node listens, from the supervisor's status.
-
-    A forwarder that lives for a moment only, before it finds its port taken, does not count.
-    """
-    gave_up = f"exit status {EXIT_PORT_TAKEN}"
-    return {
-        process["name"].removeprefix("forward-")
-        for process in answer["processes"]
-        if process["name"].startswith("forward-")
-        and process["pid"] is not None
-        and (process["last_exit"] != gave_up or process["age_s"] > 3.0)
-    }

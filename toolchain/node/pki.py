@@ -7,7 +7,6 @@ read etcd), one for the aggregation layer's front proxy (else every client could
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import subprocess
 import tempfile
@@ -123,9 +122,7 @@ def ensure(folder: Path, node_name: str, now: float | None = None) -> list[str]:
     record = folder / _RECORD
     issued: dict[str, dict[str, object]] = json.loads(record.read_text()) if record.exists() else {}
     certificates = wanted(node_name)
-    missing = {
-        c.name for c in certificates if not all((folder / f"{c.name}.{end}").exists() for end in ("crt", "key"))
-    }
+    missing = {c.name for c in certificates if not all((folder / f"{c.name}.{end}").exists() for end in ("crt", "key"))}
     todo = due(certificates, issued, missing, now)
     for certificate in todo:
         _issue(folder, certificate)
@@ -196,8 +193,9 @@ def _issue(folder: Path, certificate: Certificate) -> None:
 def _service_account_keys(folder: Path) -> None:
     key, public = folder / "service-account.key", folder / "service-account.pub"
     _openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", f"{key}.part")
-    os.chmod(f"{key}.part", 0o600)
-    Path(f"{key}.part").rename(key)
+    part = Path(f"{key}.part")
+    part.chmod(0o600)
+    part.rename(key)
     _openssl("pkey", "-in", str(key), "-pubout", "-out", f"{public}.part")
     Path(f"{public}.part").rename(public)
 

@@ -28,7 +28,8 @@ _PACKAGED = (
     "usr/lib/cni/loopback",
     "usr/lib/cni/portmap",
 )
-_PID_1_CODE = ("cgroups.py", "init.py", "inside.py", "linux.py", "spec.py", "supervisor.py")
+_PRIVATE = ("/run", "/var/lib", "/var/log", "/tmp", "/var/tmp")  # noqa: S108  # the node's own, empty
+_PID_1_CODE = ("cgroups.py", "init.py", "inside.py", "linux.py", "modules.py", "spec.py", "supervisor.py")
 _SOCKET_PATH_LIMIT = 107
 
 
@@ -43,7 +44,9 @@ def check(layout: NodeLayout) -> None:
         for name in REQUIRED_TOOLS
         if name not in layout.tools or not layout.tools[name].exists()
     ]
-    faults += [f"{layout.debs_prefix / path} is missing" for path in _PACKAGED if not (layout.debs_prefix / path).exists()]
+    faults += [
+        f"{layout.debs_prefix / path} is missing" for path in _PACKAGED if not (layout.debs_prefix / path).exists()
+    ]
     if len(str(layout.control_socket)) > _SOCKET_PATH_LIMIT:
         faults.append(f"{layout.control_socket} is longer than {_SOCKET_PATH_LIMIT} bytes, a unix socket's limit")
     if faults:
@@ -116,7 +119,7 @@ def node_spec(layout: NodeLayout, forwards: Mapping[str, Forward]) -> NodeSpec:
         name=layout.name,
         code=digest([Path(__file__).parent], _PID_1_CODE),
         usr_layers=(str(layout.run / "usr"), str(layout.debs_prefix / "usr")),
-        private=("/run", "/var/lib", "/var/log"),
+        private=_PRIVATE,
         keep=tuple(sorted(str(path.resolve()) for path in keep)),
         binds=tuple((str(folder), inside) for folder, inside in layout.disks),
         fixed_files=files.KERNEL_SETTINGS,

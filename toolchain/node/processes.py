@@ -14,9 +14,9 @@ from toolchain.node.layout import (
     INSIDE_ETCD,
     INSIDE_LOGS,
     INSIDE_PKI,
+    INSIDE_VOLUME_PLUGINS,
     NODE_ADDRESS,
     POD_CIDR,
-    REGISTRY_PORT,
     SERVICE_CIDR,
     NodeLayout,
 )
@@ -145,6 +145,8 @@ def _control(layout: NodeLayout, stamp: str) -> list[Process]:
                 f"--cluster-cidr={POD_CIDR}",
                 f"--service-cluster-ip-range={SERVICE_CIDR}",
                 "--terminated-pod-gc-threshold=100",
+                # Its default lies in /usr, where it would make a folder on the host.
+                f"--flex-volume-plugin-dir={INSIDE_VOLUME_PLUGINS}",
             ),
             after=_after_roles(layout),
             stamp=stamp,
@@ -178,7 +180,7 @@ def _node_side(layout: NodeLayout, stamp: str) -> list[Process]:
         Process(
             "kube-proxy",
             (str(layout.tools["kube-proxy"]), f"--config={config}/proxy.json"),
-            after=_after_roles(layout),
+            after=(_API_LISTENS,),
             stamp=stamp,
         ),
         Process(

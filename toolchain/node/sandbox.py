@@ -117,7 +117,8 @@ class Sandbox:
     ) -> subprocess.CompletedProcess[bytes]:
         """Runs a command in all of the node's namespaces, in its root folder.
 
-        The command dies with the node. Host's paths outside /run, /var/lib and /var/log are the same inside.
+        The command dies with the node. It sees the host's files read-only, but for an own /run, /tmp,
+        /var/lib, /var/log and /var/tmp.
 
         Raises:
             NodeError: The node does not run.

@@ -18,8 +18,8 @@ class Process:
         env: Added to the supervisor's environment.
         after: Started once each of these is there: ``tcp:HOST:PORT``, ``unix:PATH`` or ``file:PATH``.
         stamp: Digest of its configuration and certificates; a change restarts it.
-        stateless: Killed without grace at the end. The API server would hold its connections, and
-            so etcd's end, for a minute.
+        stateless: Killed without grace. The API server would hold its connections, and so etcd's
+            end, for a minute.
         host_net: Gets the host's network namespace as file descriptor 3.
     """
 

@@ -9,8 +9,9 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from toolchain.node.spec import Process
@@ -21,6 +22,7 @@ _BACKOFF_FIRST_S = 0.5
 _BACKOFF_LAST_S = 10.0
 _STEADY_S = 30.0
 _STOP_GRACE_S = 4.0
+_TERMINATE_GRACE_S = 10.0
 _CLIENT_TIMEOUT_S = 1.0
 _REQUEST_LIMIT_BYTES = 1 << 20
 
@@ -76,7 +78,8 @@ class _Kept:
     not_before: float = 0.0
     last_exit: str = ""
     waits_for: str = ""
-    stopping: bool = field(default=False)
+    stopping: bool = False
+    kill_at: float | None = None
 
 
 class Supervisor:
@@ -130,8 +133,9 @@ class Supervisor:
     def run(self) -> None:
         """Works until a stop is asked for, then ends every process it can signal."""
         signal.set_wakeup_fd(self._wake_write.fileno(), warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.signal(signal.SIGTERM, lambda *_: self._begin_end())
+        # A handler of its own, else the wake-up byte is never written.
+        signal.signal(signal.SIGCHLD, self._on_child)
+        signal.signal(signal.SIGTERM, self._on_term)
         self._selector.register(self._wake_read, selectors.EVENT_READ)
         self._selector.register(self._listener, selectors.EVENT_READ)
         next_log_check = 0.0
@@ -143,11 +147,18 @@ class Supervisor:
                 else:
                     self._wake_read.recv(4096)
             self._reap()
+            self._kill_overdue()
             if time.monotonic() >= next_log_check:
                 next_log_check = time.monotonic() + 5.0
                 for log in self._logs.glob("*.log"):
                     bound_log(log)
         self._end()
+
+    def _on_child(self, _number: int, _frame: FrameType | None) -> None:
+        return
+
+    def _on_term(self, _number: int, _frame: FrameType | None) -> None:
+        self._ending = True
 
     def _start_due(self) -> bool:
         """Starts what may start; whether something is still waiting."""
@@ -203,7 +214,7 @@ class Supervisor:
             reason = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
             for name, kept in list(self._kept.items()):
                 if kept.pid == pid:
-                    kept.pid = None
+                    kept.pid, kept.kill_at = None, None
                     if kept.stopping:
                         del self._kept[name]
                     else:
@@ -218,7 +229,14 @@ class Supervisor:
 
     def _terminate(self, kept: _Kept) -> None:
         if kept.pid is not None:
-            os.kill(kept.pid, signal.SIGTERM)
+            os.kill(kept.pid, signal.SIGKILL if kept.spec.stateless else signal.SIGTERM)
+            kept.kill_at = time.monotonic() + _TERMINATE_GRACE_S
+
+    def _kill_overdue(self) -> None:
+        """Kills what was asked to end and did not."""
+        for kept in self._kept.values():
+            if kept.pid is not None and kept.kill_at is not None and time.monotonic() > kept.kill_at:
+                os.kill(kept.pid, signal.SIGKILL)
 
     def _serve_one(self) -> None:
         client, _ = self._listener.accept()
@@ -273,13 +291,9 @@ class Supervisor:
         everyone = os.getpid() == 1
         deadline = time.monotonic() + _STOP_GRACE_S
         for kept in self._kept.values():
-            if kept.spec.stateless and kept.pid is not None:
-                os.kill(kept.pid, signal.SIGKILL)
+            self._terminate(kept)
         if everyone:
             os.kill(-1, signal.SIGTERM)
-        else:
-            for kept in self._kept.values():
-                self._terminate(kept)
         while time.monotonic() < deadline:
             self._reap()
             alone = len([p for p in Path("/proc").iterdir() if p.name.isdigit()]) == 1

@@ -23,6 +23,8 @@ def write_kubeconfig(path: Path, contexts: dict[str, str], current: str | None) 
 @pytest.fixture
 def local_kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """KUBECONFIG is a file whose current context is a local cluster."""
-    path = write_kubeconfig(tmp_path / "kubeconfig", {"echorator-0123abcd": "https://127.0.0.1:6443"}, "echorator-0123abcd")
+    path = write_kubeconfig(
+        tmp_path / "kubeconfig", {"echorator-0123abcd": "https://127.0.0.1:6443"}, "echorator-0123abcd"
+    )
     monkeypatch.setenv("KUBECONFIG", str(path))
     return path

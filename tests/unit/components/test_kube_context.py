@@ -13,7 +13,7 @@ from tests.unit.components.conftest import write_kubeconfig
 PUBLIC = "https://34.1.2.3"
 
 
-def test_paths_by_precedence(tmp_path: Path) -> None:
+def test_paths_by_precedence() -> None:
     assert kubeconfig_paths("/x/y", {"KUBECONFIG": "/a:/b"}) == [Path("/x/y")]
     assert kubeconfig_paths(None, {"KUBECONFIG": "/a::/b"}) == [Path("/a"), Path("/b")]
     assert kubeconfig_paths(None, {}) == [Path("~/.kube/config").expanduser()]
@@ -30,7 +30,9 @@ def test_files_count_from_their_kubeconfig(tmp_path: Path) -> None:
     folder = tmp_path / "etc"
     folder.mkdir()
     path = write_kubeconfig(folder / "config", {"a": "https://10.0.0.1"}, "a")
-    text = path.read_text().replace("token: not-a-real-one", "client-certificate: pki/me.crt\n    client-key: /abs/me.key")
+    text = path.read_text().replace(
+        "token: not-a-real-one", "client-certificate: pki/me.crt\n    client-key: /abs/me.key"
+    )
     path.write_text(text)
     user = load(paths=[path]).config.user
     assert user is not None
@@ -83,7 +85,9 @@ def test_dev_refuses_others(tmp_path: Path, name: str, server: str) -> None:
 
 def test_unknown_context_lists_the_known(tmp_path: Path) -> None:
     path = write_kubeconfig(tmp_path / "config", {"a": PUBLIC, "b": PUBLIC}, "a")
-    with pytest.raises(KubeContextError, match=r"no context `c` in .*config\. Set cluster\.context to one of: `a`, `b`"):
+    with pytest.raises(
+        KubeContextError, match=r"no context `c` in .*config\. Set cluster\.context to one of: `a`, `b`"
+    ):
         load("c", paths=[path])
 
 
@@ -109,5 +113,5 @@ def test_a_broken_file_is_not_quoted(tmp_path: Path) -> None:
 def test_a_context_without_cluster(tmp_path: Path) -> None:
     path = write_kubeconfig(tmp_path / "config", {"a": PUBLIC}, "a")
     path.write_text(path.read_text().replace("name: a-c", "name: z"))
-    with pytest.raises(KubeContextError, match="context `a` in .* is not complete"):
+    with pytest.raises(KubeContextError, match=r"context `a` in .* is not complete"):
         load(paths=[path])

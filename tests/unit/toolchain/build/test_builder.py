@@ -178,16 +178,36 @@ def test_a_compile_error_names_the_log_and_keeps_the_caches(
     assert not (cache / "tools" / "two").exists()
 
 
+def test_no_network_is_said_with_the_module_that_is_missing(
+    cache: Path, catalogue: Catalogue, reporter: Reporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = catalogue.sources / "tiny"
+    (folder / "go.mod").write_text("module example.org/tiny\n\ngo 1.21\n\nrequire example.org/absent v1.0.0\n")
+    digest = "h1:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+    (folder / "go.sum").write_text(f"example.org/absent v1.0.0 {digest}\nexample.org/absent v1.0.0/go.mod {digest}\n")
+    (folder / "main.go").write_text('package main\n\nimport _ "example.org/absent"\n\nfunc main() {}\n')
+    # A port where nothing listens.
+    monkeypatch.setenv("GOPROXY", "http://127.0.0.1:9")
+    with pytest.raises(BuildError, match=r"(?s)absent.*cause: a package registry cannot be reached"):
+        ensure(["one"], cache=cache, catalogue=catalogue, reporter=reporter)
+
+
 def test_an_exception_in_the_block_stops_the_build(
     cache: Path, catalogue: Catalogue, reporter: Reporter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", slow_go(tmp_path / "slow"))
     builder = Builder(cache, catalogue=catalogue, reporter=reporter)
-    with pytest.raises(KeyboardInterrupt), builder:
-        builder.start(["one"])
-        compiler = int(wait_until(tmp_path / "slow" / "pid"))
-        raise KeyboardInterrupt
-    assert not alive(compiler)
+    compilers: list[int] = []
+
+    def interrupted() -> None:
+        with builder:
+            builder.start(["one"])
+            compilers.append(int(wait_until(tmp_path / "slow" / "pid")))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert not alive(compilers[0])
     with pytest.raises(BuildCancelledError, match="what is finished is kept"):
         builder.wait_for(["one"])
 

@@ -6,6 +6,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/pulumi/pulumi-terraform-bridge/v3/pkg/pf/tfbridge"
@@ -32,13 +33,16 @@ func main() {
 		Name:         "random",
 		Version:      version,
 		MetadataInfo: bridge.NewProviderMetadata([]byte("{}")),
+		// Where the upstream documentation is. Left empty, each start would run
+		// `go mod download` to look for it, and print that there is none.
+		UpstreamRepoPath: "/nonexistent",
 	}
 	info.MustComputeTokens(tokens.SingleModule("random_", "index", token))
 
-	// Stdout is the plugin's handshake with the engine: a warning printed
-	// there instead of the port number would make the engine give up.
-	warnings := diag.DefaultSink(os.Stderr, os.Stderr, diag.FormatOptions{Color: colors.Never})
-	schema, err := tfgen.GenerateSchema(ctx, tfgen.GenerateSchemaOptions{ProviderInfo: info, DiagnosticsSink: warnings})
+	// The generator warns of each resource whose documentation it lacks, and the
+	// engine shows the user what a plugin prints. Its errors are returned as well.
+	quiet := diag.DefaultSink(io.Discard, io.Discard, diag.FormatOptions{Color: colors.Never})
+	schema, err := tfgen.GenerateSchema(ctx, tfgen.GenerateSchemaOptions{ProviderInfo: info, DiagnosticsSink: quiet})
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "random provider: cannot make its schema: %v\n", err)
 		os.Exit(1)

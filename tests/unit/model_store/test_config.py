@@ -1,0 +1,79 @@
+"""The config file's refusals: all at once, with the legal values. Proves nothing about the service itself."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from model_store.config import ConfigError, load, parse
+
+GOOD = {
+    "root": "/data",
+    "listen": "0.0.0.0:5000",
+    "maxBytes": None,
+    "upstreams": [
+        {
+            "host": "registry.ollama.ai",
+            "alias": "registry-ollama-ai",
+            "endpoints": ["http://mirror.local-registry.svc.cluster.local:5000/", "https://registry.ollama.ai"],
+        }
+    ],
+}
+
+
+def test_the_documented_config_is_read() -> None:
+    config = parse(json.dumps(GOOD), "c")
+    assert config.address == ("0.0.0.0", 5000)  # noqa: S104
+    assert config.max_bytes is None
+    assert config.uploads is False
+    assert config.upstreams[0].endpoints[0] == "http://mirror.local-registry.svc.cluster.local:5000"
+
+
+def test_ipv6_and_a_free_port() -> None:
+    assert parse(json.dumps({**GOOD, "listen": "[::]:0"}), "c").address == ("::", 0)
+
+
+def test_all_faults_come_together() -> None:
+    upstream = {"host": "a", "alias": "Not_A_Label", "endpoints": ["ftp://x", "http://u:p@x", "http://x/v2"]}
+    bad: dict[str, object] = {
+        "root": "data",
+        "listen": "5000",
+        "maxBytes": 0,
+        "tagFreshSeconds": -1,
+        "surprise": 1,
+        "upstreams": [upstream, {"host": "a", "alias": "b", "endpoints": []}, {"host": "c", "alias": "b"}],
+    }
+    with pytest.raises(ConfigError) as caught:
+        parse(json.dumps(bad), "config.json")
+    text = str(caught.value)
+    for words in (
+        "config.json has 13 fault(s)",
+        "root: Value error, 'data' is not an absolute path, such as /data",
+        "listen: Value error, '5000' is not address:port",
+        "maxBytes: Input should be greater than 0",
+        "tagFreshSeconds",
+        "surprise: Extra inputs are not permitted",
+        "upstreams.0.alias: Value error, 'Not_A_Label' is not a DNS label",
+        "upstreams.0.endpoints.0",
+        "no place for a secret",
+        "upstreams.0.endpoints.2",
+        "upstreams.1.endpoints",
+        "upstreams.2.endpoints: Field required",
+        "upstreams.1.host: 'a' is taken by upstreams.0",
+        "upstreams.2.alias: 'b' is taken by upstreams.1",
+    ):
+        assert words in text
+    assert "u:p" not in text.replace("http://u:p@x", "")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "null", '{"root": 1}'])
+def test_what_is_no_config_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="config"):
+        parse(text, "config")
+
+
+def test_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"absent\.json"):
+        load(tmp_path / "absent.json")
