@@ -4,7 +4,7 @@ SHELL := /bin/sh
 RUN := ./toolchain/bootstrap.sh
 ECHO := $(RUN) python -m toolchain
 
-.PHONY: help up ask status down shell pulumi check fix unit test bench build
+.PHONY: help up ask status down shell pulumi build check fix static unit test bench
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -12,8 +12,10 @@ help: ## this list
 up: ## tools, cluster, images, models, `pulumi up` of the dev stack, and a first answer
 	@$(ECHO) up
 
+# The question goes by the environment: on a command line the shell would read its quotes and dollar signs.
+ask: export ECHORATOR_QUESTION = $(value Q)
 ask: ## ask the model: make ask Q="What is the capital of France?"
-	@$(ECHO) ask "$(Q)"
+	@$(ECHO) ask
 
 status: ## what runs, where, what is wrong with it and what to do
 	@$(ECHO) status
@@ -30,11 +32,12 @@ pulumi: ## one pulumi command: make pulumi ARGS="preview -s dev"
 build: ## only build what this machine lacks
 	@$(ECHO) build
 
-check: ## read-only: format, lint, types, unit tests
-	@$(RUN) ruff format --check .
-	@$(RUN) ruff check .
+check: static unit ## read-only: format, lint, types, unit tests
+
+static:
+	@$(RUN) ruff format --check --quiet .
+	@$(RUN) ruff check --quiet .
 	@$(RUN) basedpyright
-	@$(MAKE) --no-print-directory unit
 
 fix: ## format and mend what the linter can
 	@$(RUN) ruff format .
@@ -43,7 +46,7 @@ fix: ## format and mend what the linter can
 unit: ## the tests that need no tool and no machine
 	@$(RUN) pytest -q tests/unit
 
-test: ## every test; starts the local cluster if it does not run
+test: static ## every test; starts the local cluster if it does not run
 	@$(ECHO) test
 
 bench: ## the figures of docs/figures.md, side by side in one run

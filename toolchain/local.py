@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from pathlib import Path
 
 from toolchain import catalog, paths
 from toolchain.build import progress
@@ -14,15 +13,13 @@ from toolchain.images import build_and_push, images
 from toolchain.models.make import make_models
 from toolchain.node.layout import NODE_ADDRESS, REGISTRY_PORT, REQUIRED_TOOLS, NodeLayout
 from toolchain.node.node import Node
-from toolchain.stack import engine
-from toolchain.stack.environment import StackEnvironment
 
 REGISTRY_FORWARD = "registry"
 REGISTRY_INSIDE = f"{NODE_ADDRESS}:{REGISTRY_PORT}"
 # What a node needs to start, and what the images and models are made of.
 START_TOOLS = (*catalog.NODE_TOOLS, "kube-router")
 FILL_TOOLS = (*catalog.IMAGE_TOOLS, *catalog.MODEL_TOOLS)
-ALL_TOOLS = (*START_TOOLS, *(name for name in FILL_TOOLS if name not in START_TOOLS), *catalog.PULUMI_TOOLS)
+CLUSTER_TOOLS = tuple(dict.fromkeys((*START_TOOLS, *FILL_TOOLS)))
 
 
 def layout(tools: catalog.Tools) -> NodeLayout:
@@ -55,7 +52,7 @@ class LocalCluster:
     def up(self) -> Node:
         """Start or mend the node and fill its registry; returns when every add-on is available.
 
-        The builder must have been started with ``ALL_TOOLS``.
+        The builder must have been started with ``CLUSTER_TOOLS``.
         """
         node = Node(layout(self._builder.wait_for(START_TOOLS)))
         with self._step("Starting the node") as tell:
@@ -85,18 +82,3 @@ class LocalCluster:
     def _step(self, title: str) -> Generator[Callable[[str, str], None]]:
         with self._reporter.step(title) as step:
             yield lambda what, detail: step.detail(f"{what}: {detail}")
-
-
-def stack_environment(tools: catalog.Tools, kubeconfig: Path | None) -> StackEnvironment:
-    """The environment of ``pulumi`` with a built engine; its files are made."""
-    state = paths.state_dir()
-    environment = StackEnvironment(
-        project=paths.CHECKOUT,
-        state=state,
-        engine=state / "pulumi" / "engine",
-        tools=(tools.path("kubectl").parent,),
-        kubeconfig=kubeconfig,
-    )
-    environment.make_files()
-    engine.assemble(tools, state / "pulumi" / "engine", environment.home)
-    return environment

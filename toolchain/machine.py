@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,11 +13,9 @@ from typing import Any
 import yaml
 
 from components.kube_context import KubeContext, KubeContextError, kubeconfig_paths, load
+from toolchain.build import found
 
 VARIABLE = "ECHORATOR_MACHINE"
-# The SDKs are pinned to this release; an older engine does not know what they ask.
-OLDEST_PULUMI = (3, 224)
-_VERSION = re.compile(r"v?(\d+)\.(\d+)\.\d+")
 
 
 class Kind(StrEnum):
@@ -56,23 +52,11 @@ def configured_context(config: Path) -> str | None:
     """The context that a stack's configuration names, or None."""
     if not config.is_file():
         return None
-    found: dict[str, Any] = yaml.safe_load(config.read_text()) or {}
-    values: dict[str, Any] = found.get("config") or {}
+    content: dict[str, Any] = yaml.safe_load(config.read_text()) or {}
+    values: dict[str, Any] = content.get("config") or {}
     cluster: dict[str, Any] = values.get("echorator:cluster") or {}
     context = cluster.get("context")
     return None if context is None else str(context)
-
-
-def pulumi_on_path(environment: Mapping[str, str] = os.environ) -> Path | None:
-    """A release of Pulumi on PATH that is new enough and has its Python host beside it, or None."""
-    found = shutil.which("pulumi", path=environment.get("PATH"))
-    if found is None or not shutil.which("pulumi-language-python", path=environment.get("PATH")):
-        return None
-    answer = subprocess.run([found, "version"], capture_output=True, text=True, check=False, timeout=30)
-    match = _VERSION.search(answer.stdout)
-    if match is None or (int(match[1]), int(match[2])) < OLDEST_PULUMI:
-        return None
-    return Path(found)
 
 
 def local_context(config: Path, environment: Mapping[str, str] = os.environ) -> KubeContext | None:
@@ -115,10 +99,10 @@ def choose(config: Path, *, can_run_node: str | None, environment: Mapping[str, 
     wished = environment.get(VARIABLE)
     if wished is not None and wished not in {kind.value for kind in Kind}:
         raise MachineError(f"{VARIABLE} is {wished!r}: legal are {', '.join(kind.value for kind in Kind)}")
-    pulumi = pulumi_on_path(environment)
+    pulumi = found.pulumi() if shutil.which("pulumi-language-python") is not None else None
     context = local_context(config, environment) if wished in (None, Kind.EXISTING) else None
     if wished in (None, Kind.EXISTING) and context is not None and pulumi is not None:
-        return Machine(Kind.EXISTING, f"{pulumi} and the cluster of context {context.name} are used", context)
+        return Machine(Kind.EXISTING, f"pulumi {pulumi[1]} and the cluster of context {context.name} are used", context)
     if wished == Kind.EXISTING:
         lacking = (
             "a Pulumi release (3.224 or newer) on PATH" if pulumi is None else "a local kube context, or one named"

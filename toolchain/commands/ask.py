@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 
-import httpx
 from rich.console import Console
 
-from components.kube_context import kubeconfig_paths, load
-from components.pod_proxy import PodProxy
 from ollama import OllamaClient, OllamaError
-from toolchain.commands.machines import NotUpError
+from toolchain.session import NotUpError
+from toolchain.stack import reach
 from toolchain.stack.pulumi import Pulumi
 from toolchain.stack.target import Server, servers
 
-OLLAMA_PORT = 11434
-# A first answer loads the model from disk; on a small machine that takes a while.
-ANSWER_LIMIT_S = 300
 _CHAT = "completion"
 
 
@@ -34,7 +26,7 @@ def ask(pulumi: Pulumi, question: str, *, model: str | None = None, console: Con
 
     Raises:
         NotUpError: nothing is deployed, or no such model.
-        OllamaError: the server does not answer.
+        OllamaError: no replica answers.
     """
     outputs = pulumi.outputs()
     deployed = [server for server in servers(outputs) if server.models]
@@ -46,23 +38,32 @@ def ask(pulumi: Pulumi, question: str, *, model: str | None = None, console: Con
             known = ", ".join(name for server in servers(outputs) for name in server.models)
             raise NotUpError(f"there is no model {model!r}; deployed are: {known}")
     namespace = str(outputs.get("namespace", ""))
-    asyncio.run(_answer(pulumi, deployed, namespace=namespace, question=question, model=model, console=console))
+    for server in deployed:
+        if asyncio.run(_answer(pulumi, server, namespace, question=question, model=model, console=console)):
+            return
+    raise NotUpError("none of the deployed models can chat; add one to `servers` in the stack's configuration")
 
 
 async def _answer(
-    pulumi: Pulumi, deployed: list[Server], *, namespace: str, question: str, model: str | None, console: Console
-) -> None:
-    async with asyncio.timeout(ANSWER_LIMIT_S):
-        for server in deployed:
-            async with _client(pulumi, server, namespace) as client:
+    pulumi: Pulumi, server: Server, namespace: str, *, question: str, model: str | None, console: Console
+) -> bool:
+    """Whether the server has a model that can chat; then its answer was shown."""
+    failures: list[OllamaError] = []
+    async with asyncio.timeout(reach.CALL_LIMIT_S), reach.replicas(pulumi, server, namespace) as client_of:
+        for replica in server.replicas:
+            client = client_of(replica)
+            try:
                 chosen = model if model is not None else await _chat_model(client, server)
-                if chosen is None:
-                    continue
-                async for piece in client.chat(chosen, [{"role": "user", "content": question}]):
-                    console.print(piece, end="", markup=False)
-                console.print()
-                return
-    raise NotUpError("none of the deployed models can chat; add one to `servers` in the stack's configuration")
+            except OllamaError as error:
+                failures.append(error)
+                continue
+            if chosen is None:
+                return False
+            async for piece in client.chat(chosen, [{"role": "user", "content": question}]):
+                console.print(piece, end="", markup=False)
+            console.print()
+            return True
+    raise failures[0]
 
 
 async def _chat_model(client: OllamaClient, server: Server) -> str | None:
@@ -71,22 +72,3 @@ async def _chat_model(client: OllamaClient, server: Server) -> str | None:
         if info is not None and _CHAT in (info.capabilities or []):
             return name
     return None
-
-
-@asynccontextmanager
-async def _client(pulumi: Pulumi, server: Server, namespace: str) -> AsyncGenerator[OllamaClient]:
-    """A replica through the API server, or the server's own URL where it runs outside the cluster."""
-    if not server.endpoint.endswith(f".svc.cluster.local:{OLLAMA_PORT}"):
-        async with httpx.AsyncClient(base_url=server.endpoint, timeout=ANSWER_LIMIT_S) as http:
-            yield OllamaClient(http, server.name)
-            return
-    context = load(paths=kubeconfig_paths(environment={**os.environ, **pulumi.variables}))
-    async with PodProxy(context, namespace) as proxy:
-        for replica in server.replicas:
-            state = await proxy.pod_state(replica)
-            if state is not None and state.ready:
-                yield proxy.ollama(replica, OLLAMA_PORT)
-                return
-        raise OllamaError(
-            server.replicas[0], None, f"no replica of {server.name} is ready", "see `make status` for what is wrong"
-        )

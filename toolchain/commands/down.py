@@ -6,8 +6,9 @@ import shutil
 
 from toolchain import local, paths
 from toolchain.build import progress
-from toolchain.commands.machines import CONFIG, NotUpError, prepared, this_machine
+from toolchain.commands.machines import CONFIG
 from toolchain.machine import Kind
+from toolchain.session import NotUpError, Session
 from toolchain.stack.pulumi import PulumiError
 from toolchain.stack.salt import remove_salt
 
@@ -19,23 +20,26 @@ def down(*, purge: bool) -> None:
         purge: also forget disks, keys, passphrase and the stack's record; without it the next `make up` is quicker.
     """
     report = progress.reporter()
-    machine = this_machine()
+    session = Session.load()
     node = local.known_node()
-    alive = machine.kind is Kind.EXISTING or node.running
-    if alive:
-        try:
-            pulumi = prepared().pulumi
-            if pulumi.exists():
-                pulumi.destroy()
-        except (NotUpError, PulumiError) as error:
-            if machine.kind is Kind.EXISTING:
-                raise
-            # The cluster goes with all that was in it; only the stack's record would tell of things that are gone.
-            report.line(f"the stack was not destroyed one by one: {error}")
-    if machine.kind is not Kind.EXISTING:
-        with report.step("Stopping the node") as step:
-            node.down(lambda what, detail: step.detail(f"{what}: {detail}"), purge=purge)
+    if session is not None and (session.kind is Kind.EXISTING or node.running):
+        _destroy(session)
+    with report.step("Stopping the node") as step:
+        node.down(lambda what, detail: step.detail(f"{what}: {detail}"), purge=purge)
     if purge:
         remove_salt(CONFIG)
-        shutil.rmtree(paths.state_dir(), ignore_errors=True)
+        if paths.state_dir().exists():
+            shutil.rmtree(paths.state_dir())
     report.line("down: no process, mount, interface, rule or cgroup of ours is left")
+
+
+def _destroy(session: Session) -> None:
+    try:
+        pulumi = session.pulumi()
+        if pulumi.exists():
+            pulumi.destroy()
+    except (NotUpError, PulumiError) as error:
+        if session.kind is Kind.EXISTING:
+            raise
+        # The cluster goes with all that was in it; only the stack's record would tell of things that are gone.
+        progress.reporter().line(f"the stack was not destroyed one by one: {error}")

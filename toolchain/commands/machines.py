@@ -1,37 +1,27 @@
-"""What every command needs first: the kind of machine and the stack's environment on it."""
+"""What a machine of each kind is given, and the session that comes of it."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
-from toolchain import catalog, local, paths
+from components.kube_context import KubeContext
+from toolchain import local, paths
+from toolchain.build import progress, pulumi_source
 from toolchain.build.builder import Builder
-from toolchain.build.catalogue import Catalogue
+from toolchain.build.found import kubectl
+from toolchain.build.pulumi_source import PulumiKind, PulumiSource
 from toolchain.machine import Kind, Machine, choose
-from toolchain.preflight import why_no_node
-from toolchain.stack.environment import StackEnvironment
-from toolchain.stack.pulumi import STACK, Pulumi
+from toolchain.preflight import check, why_no_node
+from toolchain.session import Session
+from toolchain.stack import engine
+from toolchain.stack.pulumi import STACK
 
 CONFIG = paths.CHECKOUT / f"Pulumi.{STACK}.yaml"
-
-
-class NotUpError(Exception):
-    """The command needs what `make up` brings."""
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A machine and the way to run pulumi on it."""
-
-    machine: Machine
-    pulumi: Pulumi
-
-    @property
-    def kubeconfig(self) -> Path | None:
-        """The kubeconfig of the cluster that we started, or None for one of the user's own."""
-        return self.pulumi.environment.kubeconfig
+# What a cold build needs at its peak (docs/toolchain.md).
+BUILD_GB = 20.0
 
 
 def this_machine() -> Machine:
@@ -39,44 +29,64 @@ def this_machine() -> Machine:
     return choose(CONFIG, can_run_node=why_no_node())
 
 
-def existing(machine: Machine) -> StackEnvironment:
-    """The environment on a machine that has Pulumi and a cluster."""
+def bring_existing(context: KubeContext) -> Session:
+    """Use the Pulumi and the cluster that are there; nothing is installed."""
     state = paths.state_dir()
-    kubeconfig = state / "context.yaml"
-    assert machine.context is not None  # noqa: S101  # an existing machine has one
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
     # kubectl, pulumi and we take the current context from the first file that names one; the credentials stay
     # where they are.
-    kubeconfig.write_text(f"apiVersion: v1\nkind: Config\ncurrent-context: {machine.context.name}\n")
-    environment = StackEnvironment(project=paths.CHECKOUT, state=state, engine=None)
-    environment.make_files()
-    return environment
-
-
-def overlay(environment: StackEnvironment) -> str:
-    """KUBECONFIG for a cluster of the user's own: the chosen context before the user's files."""
+    choice = state / "context.yaml"
+    choice.write_text(f"apiVersion: v1\nkind: Config\ncurrent-context: {context.name}\n")
     theirs = os.environ.get("KUBECONFIG") or str(Path("~/.kube/config").expanduser())
-    return os.pathsep.join([str(environment.state / "context.yaml"), theirs])
+    return Session(
+        kind=Kind.EXISTING,
+        stack=STACK,
+        engine=None,
+        own_home=False,
+        tools=(),
+        kubeconfig=os.pathsep.join([str(choice), theirs]),
+    )
 
 
-def prepared() -> Prepared:
-    """The stack's environment as `make up` left it.
-
-    Raises:
-        NotUpError: `make up` has not run on this machine, or not to its end.
-    """
-    machine = this_machine()
-    if machine.kind is Kind.EXISTING:
-        environment = existing(machine)
-        pulumi = Pulumi(environment)
-        pulumi.variables["KUBECONFIG"] = overlay(environment)
-        return Prepared(machine, pulumi)
-    names = (*catalog.PULUMI_TOOLS, "kubectl")
-    builder = Builder(catalogue=Catalogue())
-    lacking = builder.missing(names)
-    if lacking:
-        raise NotUpError(f"{', '.join(lacking)} are not built yet: run `make up` (or `make build`)")
-    with builder:
+@contextmanager
+def _building() -> Generator[tuple[Builder, tuple[str, ...], PulumiSource]]:
+    """A builder that was started with all that the local cluster and its stack need."""
+    source = pulumi_source.choose(reporter=progress.reporter(), home=_pulumi_home())
+    if source.kind is not PulumiKind.BUILD:
+        progress.reporter().line(source.reason)
+    theirs = kubectl()
+    names = tuple(dict.fromkeys((*local.CLUSTER_TOOLS, "kubectl", *source.to_build)))
+    with Builder(provided={"kubectl": theirs} if theirs is not None else None) as builder:
+        check(Kind.NODE, build_gb=BUILD_GB if builder.missing(names) else 0.0)
         builder.start(names)
+        yield builder, names, source
+
+
+def build_tools() -> None:
+    """Build what is missing."""
+    with _building() as (builder, names, _):
+        builder.wait_for(names)
+
+
+def bring_node() -> Session:
+    """Build what is missing, start or mend the node and fill its registry."""
+    with _building() as (builder, names, source):
+        node = local.LocalCluster(builder).up()
         tools = builder.wait_for(names)
-    return Prepared(machine, Pulumi(local.stack_environment(tools, local.known_node().layout.kubeconfig)))
+    if source.cli is None:
+        folder = engine.assemble(tools, paths.state_dir() / "pulumi" / "engine")
+    else:
+        folder = source.cli.parent
+    engine.install_plugins(tools, _pulumi_home(), [name for name in source.to_build if name in engine.PLUGINS])
+    return Session(
+        kind=Kind.NODE,
+        stack=STACK,
+        engine=folder,
+        own_home=True,
+        tools=(tools.path("kubectl").parent,),
+        kubeconfig=str(node.layout.kubeconfig),
+    )
+
+
+def _pulumi_home() -> Path:
+    return paths.state_dir() / "pulumi" / "home"

@@ -6,23 +6,20 @@ import os
 import subprocess
 from collections.abc import Sequence
 
-from toolchain.commands.machines import Prepared, prepared
+from toolchain import session
 
 
 def shell() -> int:
     """A shell in the checkout where pulumi and kubectl work on the stack; returns its exit code."""
-    ready = prepared()
-    ready.pulumi.init()
+    pulumi = session.current().pulumi()
+    pulumi.init()
     program = os.environ.get("SHELL", "/bin/sh")
-    return subprocess.run([program], cwd=ready.pulumi.environment.project, env=_shown(ready), check=False).returncode
+    variables = {**pulumi.variables, "PS1": "(echorator) \\w \\$ "}
+    return subprocess.run([program], cwd=pulumi.environment.project, env=variables, check=False).returncode
 
 
-def pulumi(arguments: Sequence[str]) -> int:
+def run_pulumi(arguments: Sequence[str]) -> int:
     """One pulumi command; returns its exit code."""
-    ready = prepared()
-    ready.pulumi.init()
-    return ready.pulumi.run(arguments)
-
-
-def _shown(ready: Prepared) -> dict[str, str]:
-    return {**ready.pulumi.variables, "PS1": "(echorator) \\w \\$ "}
+    pulumi = session.current().pulumi()
+    pulumi.init()
+    return pulumi.run(arguments)

@@ -4,31 +4,33 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from toolchain import local
 from toolchain.build import progress
-from toolchain.build.builder import Builder
 from toolchain.commands.ask import ask
-from toolchain.commands.machines import existing, overlay, this_machine
+from toolchain.commands.machines import bring_existing, bring_node, build_tools, this_machine
 from toolchain.machine import Kind, Machine
-from toolchain.preflight import check
-from toolchain.stack.pulumi import Pulumi
+from toolchain.session import NotUpError, Session
 
 QUESTION = "What is the capital of France?"
 
 
-def bring(machine: Machine) -> Pulumi:
+def bring(machine: Machine) -> Session:
     """Bring tools and cluster for this kind of machine; the stack is not touched yet."""
-    if machine.kind is Kind.EXISTING:
-        environment = existing(machine)
-        pulumi = Pulumi(environment)
-        pulumi.variables["KUBECONFIG"] = overlay(environment)
-        return pulumi
-    check(machine.kind)
-    with Builder() as builder:
-        builder.start(local.ALL_TOOLS)
-        node = local.LocalCluster(builder).up()
-        tools = builder.wait_for(local.ALL_TOOLS)
-    return Pulumi(local.stack_environment(tools, node.layout.kubeconfig))
+    if machine.kind is Kind.EXISTING and machine.context is not None:
+        session = bring_existing(machine.context)
+    elif machine.kind is Kind.NODE:
+        session = bring_node()
+    else:
+        raise NotUpError(f"{machine.why}: not supported")
+    session.save()
+    return session
+
+
+def build() -> None:
+    """Only build what this machine lacks for the local cluster; on a machine that has all, nothing."""
+    machine = this_machine()
+    progress.reporter().line(f"machine: {machine.kind.value}: {machine.why}")
+    if machine.kind is Kind.NODE:
+        build_tools()
 
 
 def up() -> None:
@@ -36,7 +38,7 @@ def up() -> None:
     console = Console(highlight=False)
     machine = this_machine()
     progress.reporter().line(f"machine: {machine.kind.value}: {machine.why}")
-    pulumi = bring(machine)
+    pulumi = bring(machine).pulumi()
     pulumi.init()
     pulumi.up()
     console.print(f"\n[bold]{QUESTION}[/bold]")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from toolchain import catalog
@@ -22,13 +22,20 @@ PLUGINS = {
 }
 
 
-def assemble(tools: catalog.Tools, folder: Path, home: Path, *, python: Path | None = None) -> Path:
-    """Make or freshen the engine's folder and the plugin folders.
+def install_plugins(tools: catalog.Tools, home: Path, names: Iterable[str]) -> None:
+    """Install built providers (``pulumi-resource-kubernetes`` ...) in a PULUMI_HOME."""
+    for name in names:
+        plugin = home / "plugins" / f"{name.removeprefix('pulumi-')}-v{PLUGINS[name]}"
+        plugin.mkdir(parents=True, exist_ok=True)
+        _place(tools.path(name), plugin / name)
+
+
+def assemble(tools: catalog.Tools, folder: Path, *, python: Path | None = None) -> Path:
+    """Make or freshen the engine's folder.
 
     Args:
-        tools: with everything in ``catalog.PULUMI_TOOLS``.
+        tools: with everything in ``catalog.PULUMI_CLI_TOOLS``.
         folder: gets ``pulumi``, its language host and its launcher of dynamic providers.
-        home: PULUMI_HOME, which gets the providers.
         python: the interpreter of the language host, which needs the pulumi SDK; this one when None.
 
     Returns:
@@ -46,10 +53,6 @@ def assemble(tools: catalog.Tools, folder: Path, home: Path, *, python: Path | N
         folder / LAUNCHER,
         f'#!/bin/sh\nexec "{interpreter}" -P -u "$(dirname "$0")/language_host.py" "$@"\n',
     )
-    for name, version in PLUGINS.items():
-        plugin = home / "plugins" / f"{name.removeprefix('pulumi-')}-v{version}"
-        plugin.mkdir(parents=True, exist_ok=True)
-        _place(tools.path(name), plugin / name)
     return folder
 
 

@@ -24,15 +24,17 @@ class StackEnvironment:
         project: the folder of Pulumi.yaml.
         state: the checkout's state folder; backend, passphrase and PULUMI_HOME are below it.
         engine: the folder that holds ``pulumi`` and its language host, or None when PATH has a release.
+        own_home: PULUMI_HOME is this checkout's, with the plugins installed; False leaves the user's.
         tools: further folders for PATH (kubectl), first one first.
-        kubeconfig: the cluster's kubeconfig, or None to leave the user's own choice.
+        kubeconfig: for KUBECONFIG, or None to leave the user's own choice.
     """
 
     project: Path
     state: Path
     engine: Path | None
+    own_home: bool = True
     tools: tuple[Path, ...] = ()
-    kubeconfig: Path | None = None
+    kubeconfig: str | None = None
 
     @property
     def home(self) -> Path:
@@ -69,10 +71,10 @@ class StackEnvironment:
         env.setdefault("PULUMI_BACKEND_URL", self.backend.as_uri())
         if "PULUMI_CONFIG_PASSPHRASE" not in base and "PULUMI_CONFIG_PASSPHRASE_FILE" not in base:
             env["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(self.passphrase)
-        if self.engine is not None:
+        if self.own_home:
             env["PULUMI_HOME"] = str(self.home)
             # The plugins are installed already; looking for newer ones would reach out to the internet.
             env["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
         if self.kubeconfig is not None:
-            env["KUBECONFIG"] = str(self.kubeconfig)
+            env["KUBECONFIG"] = self.kubeconfig
         return env

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 _MODELS = "-models"
 _ENDPOINT = "-endpoint"
@@ -23,6 +24,11 @@ class Server:
     name: str
     endpoint: str
     models: Mapping[str, Mapping[str, str]]
+
+    @property
+    def in_cluster(self) -> bool:
+        """Whether its replicas are pods of the stack's cluster, not a server outside it."""
+        return (urlsplit(self.endpoint).hostname or "").endswith(".svc.cluster.local")
 
     @property
     def replicas(self) -> list[str]:

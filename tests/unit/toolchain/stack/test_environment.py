@@ -9,13 +9,14 @@ from pathlib import Path
 from toolchain.stack.environment import StackEnvironment
 
 
-def environment(tmp_path: Path, engine: Path | None = Path("/engine")) -> StackEnvironment:
+def environment(tmp_path: Path, *, built: bool = True) -> StackEnvironment:
     return StackEnvironment(
         project=tmp_path,
         state=tmp_path / "state",
-        engine=engine,
+        engine=Path("/engine") if built else None,
+        own_home=built,
         tools=(Path("/tools"),),
-        kubeconfig=tmp_path / "kubeconfig",
+        kubeconfig=str(tmp_path / "kubeconfig"),
     )
 
 
@@ -44,7 +45,7 @@ def test_variables_of_a_built_engine(tmp_path: Path) -> None:
 
 def test_a_release_on_path_keeps_its_own_home_and_the_users_choices_win(tmp_path: Path) -> None:
     base = {"PATH": "/usr/bin", "PULUMI_BACKEND_URL": "s3://mine", "PULUMI_CONFIG_PASSPHRASE": ""}
-    found = environment(tmp_path, engine=None).variables(base)
+    found = environment(tmp_path, built=False).variables(base)
     assert "PULUMI_HOME" not in found
     assert "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION" not in found
     assert found["PULUMI_BACKEND_URL"] == "s3://mine"
