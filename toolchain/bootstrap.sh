@@ -36,8 +36,13 @@ python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
     fail "python3 is missing or older than 3.11"
 uv=$(find_uv)
 cd "$checkout"
-# The lockfile decides; a Python that would have to be downloaded is not looked for.
-UV_PYTHON_DOWNLOADS=never "$uv" sync --frozen --quiet || fail "uv sync failed (see above)"
+stamp=.venv/.echorator-lock
+if ! cmp -s uv.lock "$stamp"; then
+    # The lockfile decides; a Python that would have to be downloaded is not looked for. Bytecode is compiled now:
+    # where PYTHONDONTWRITEBYTECODE is set, each command would else compile the Kubernetes SDK again, for seconds.
+    UV_PYTHON_DOWNLOADS=never "$uv" sync --frozen --quiet --compile-bytecode || fail "uv sync failed (see above)"
+    cp uv.lock "$stamp"
+fi
 PATH=$checkout/.venv/bin:$(dirname -- "$uv"):$PATH
 export PATH
 VIRTUAL_ENV=$checkout/.venv

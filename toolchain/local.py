@@ -9,7 +9,7 @@ from toolchain import catalog, paths
 from toolchain.build import progress
 from toolchain.build.builder import Builder
 from toolchain.build.progress import Reporter
-from toolchain.images import build_and_push, images
+from toolchain.images import build_and_push, images, prefetch
 from toolchain.models.make import make_models
 from toolchain.node.layout import NODE_ADDRESS, REGISTRY_PORT, REQUIRED_TOOLS, NodeLayout
 from toolchain.node.node import Node
@@ -54,6 +54,11 @@ class LocalCluster:
 
         The builder must have been started with ``CLUSTER_TOOLS``.
         """
+        cache = paths.cache_dir() / "images"
+        if not all(self._builder.ready(name) for name in START_TOOLS):
+            # There is time: the compiler is at work, and this only downloads.
+            with self._step("Fetching the images' Debian packages") as tell:
+                prefetch(images(), work_dir=cache, progress=tell)
         node = Node(layout(self._builder.wait_for(START_TOOLS)))
         with self._step("Starting the node") as tell:
             node.start(tell)
@@ -61,9 +66,7 @@ class LocalCluster:
         registry = f"http://127.0.0.1:{port}"
         tools = self._builder.wait_for(FILL_TOOLS)
         with self._step("Filling the registry with images") as tell:
-            build_and_push(
-                images(), tools=tools, registry_url=registry, work_dir=paths.cache_dir() / "images", progress=tell
-            )
+            build_and_push(images(), tools=tools, registry_url=registry, work_dir=cache, progress=tell)
         with self._step("Starting DNS, storage and the registry's Service") as tell:
             node.install_addons(tell)
         with self._step("Filling the registry with models") as tell:

@@ -104,10 +104,10 @@ def choose(config: Path, *, can_run_node: str | None, environment: Mapping[str, 
     if wished in (None, Kind.EXISTING) and context is not None and pulumi is not None:
         return Machine(Kind.EXISTING, f"pulumi {pulumi[1]} and the cluster of context {context.name} are used", context)
     if wished == Kind.EXISTING:
-        lacking = (
-            "a Pulumi release (3.224 or newer) on PATH" if pulumi is None else "a local kube context, or one named"
-        )
-        raise MachineError(f"{VARIABLE}=existing needs {lacking} in {config.name} (echorator:cluster, context)")
+        needed = "a release of Pulumi on PATH, not older than the pinned SDK"
+        if pulumi is not None:
+            needed = f"one local kube context, or one named in {config.name} (echorator:cluster, context)"
+        raise MachineError(f"{VARIABLE}=existing needs {needed}")
     if wished in (None, Kind.NODE) and can_run_node is None:
         return Machine(Kind.NODE, "no cluster is named, so a node is started on this machine")
     if wished == Kind.NODE:

@@ -47,7 +47,7 @@ class Kube:
             raise LookupError(msg)
         # Loopback, so no proxy of the environment is asked.
         params = ConnectionParams(timeout=httpx.Timeout(60.0, connect=10.0), trust_env=False)
-        self._http = httpx.Client(base_url=config.cluster.server, **cast("Item", params.httpx_params(config)))
+        self._http = httpx.Client(**cast("Item", params.httpx_params(config)))
 
     def __enter__(self) -> Self:
         return self
@@ -180,9 +180,7 @@ class Replica:
 
     def copy(self, source: str, destination: str) -> None:
         """Give a model another name."""
-        _accepted(
-            self._kube.request("POST", f"{self._base}/api/copy", {"source": source, "destination": destination})
-        )
+        _accepted(self._kube.request("POST", f"{self._base}/api/copy", {"source": source, "destination": destination}))
 
     def ask(self, model: str, question: str) -> str:
         """Return the model's answer."""

@@ -147,9 +147,7 @@ class LiveStack:
         assert outcome.code == 0, f"`pulumi {what}` of {self.name} failed:\n{outcome.output}"
         return outcome
 
-    def _engine(
-        self, command: str, *extra: str, kubeconfig: Path | None = None, limit_s: float = LIMIT_S
-    ) -> Outcome:
+    def _engine(self, command: str, *extra: str, kubeconfig: Path | None = None, limit_s: float = LIMIT_S) -> Outcome:
         events = self.folder / "events.jsonl"
         events.unlink(missing_ok=True)
         options = ["-s", self.name, "--config-file", str(self._config), "--event-log", str(events)]
@@ -199,7 +197,9 @@ def _read_events(log: Path) -> tuple[dict[str, int], dict[str, str]]:
     for line in log.read_text().splitlines() if log.exists() else []:
         event = cast("dict[str, Any]", json.loads(line))
         changes.update(event.get("summaryEvent", {}).get("resourceChanges") or {})
-        metadata: dict[str, Any] | None = event.get("resOutputsEvent", event.get("resOpFailedEvent", {})).get("metadata")
+        metadata: dict[str, Any] | None = event.get("resOutputsEvent", event.get("resOpFailedEvent", {})).get(
+            "metadata"
+        )
         if metadata is not None and metadata["op"] not in ("same", "refresh", "read"):
             touched[str(metadata["urn"]).rsplit("::", 1)[-1]] = str(metadata["op"])
     return dict(changes), touched

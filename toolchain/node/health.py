@@ -10,11 +10,13 @@ import ssl
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from toolchain.node import linux
 from toolchain.node.layout import API_PORT, NODE_ADDRESS, REGISTRY_PORT
 
-_TIMEOUT_S = 3.0
+TIMEOUT_S = 3.0
+"""For connecting, and for each read."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,18 @@ CHECKS: dict[str, Check] = {
 }
 
 
+class Dials(Protocol):
+    """Opens TCP connections from where the component can be reached."""
+
+    def connect(self, host: str, port: int) -> socket.socket:
+        """A connected socket.
+
+        Raises:
+            OSError: Nobody listens there.
+        """
+        ...
+
+
 class Dialer:
     """Opens TCP connections inside the network namespace of a process.
 
@@ -57,7 +71,7 @@ class Dialer:
         while (request := self._requests.get()) is not None:
             host, port, answer = request
             try:
-                answer.put(socket.create_connection((host, port), timeout=_TIMEOUT_S))
+                answer.put(socket.create_connection((host, port), timeout=TIMEOUT_S))
             except OSError as error:
                 answer.put(error)
 
@@ -69,7 +83,7 @@ class Dialer:
         """
         answer: queue.Queue[socket.socket | OSError] = queue.Queue()
         self._requests.put((host, port, answer))
-        result = answer.get(timeout=_TIMEOUT_S * 2)
+        result = answer.get(timeout=TIMEOUT_S * 2)
         if isinstance(result, OSError):
             raise result
         return result
@@ -80,13 +94,13 @@ class Dialer:
         self._thread.join()
 
 
-def complaint(dialer: Dialer, check: Check, pki: Path) -> str:
+def complaint(dialer: Dials, check: Check, pki: Path) -> str:
     """What is wrong with a component; empty when it is well."""
     try:
         raw = dialer.connect(check.host, check.port)
     except OSError as error:
         return f"does not answer on {check.host}:{check.port} ({error.strerror or error})"
-    connection = http.client.HTTPConnection(check.host, check.port, timeout=_TIMEOUT_S)
+    connection = http.client.HTTPConnection(check.host, check.port, timeout=TIMEOUT_S)
     try:
         if check.tls:
             context = ssl.create_default_context(cafile=str(pki / "ca.crt"))

@@ -1,0 +1,100 @@
+"""One node for all tests here, and one stack for those that only look at it or mend what they break."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.chat import ChatStack
+from tests.integration.mirror import Mirror
+from tests.support import prepared
+from tests.support.kube import Kube
+from tests.support.stack import Engine, LiveStack
+from toolchain.node.node import Node
+
+# The shared stack goes through the first ones and is destroyed by one of the last; the node's own tests restart it.
+_ORDER = (
+    "test_models",
+    "test_network",
+    "test_faults",
+    "test_full_disk",
+    "test_adopted",
+    "test_bad_settings",
+    "test_destroy",
+    "test_node",
+)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files of this folder in their order; all others stay where they are, before them."""
+    folder = Path(__file__).parent
+
+    def place(item: pytest.Item) -> int:
+        if item.path.parent != folder:
+            return -1
+        return _ORDER.index(item.path.stem) if item.path.stem in _ORDER else 0
+
+    items.sort(key=place)
+
+
+@pytest.fixture(scope="session")
+def node() -> Node:
+    return prepared.node()
+
+
+@pytest.fixture(scope="session")
+def engine() -> Engine:
+    return prepared.engine()
+
+
+@pytest.fixture(scope="session")
+def kube(engine: Engine) -> Iterator[Kube]:
+    with Kube(engine.kubeconfig) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def run_name() -> str:
+    """Begins every name that these tests give: `it-` and six hex digits that no other run has."""
+    return f"it-{secrets.token_hex(3)}"
+
+
+@pytest.fixture(scope="session")
+def mirror(kube: Kube, run_name: str) -> Iterator[Mirror]:
+    with Mirror(kube, f"mirror-{run_name}") as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def make_stack(
+    engine: Engine, run_name: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], LiveStack]]:
+    """Make a stack called `<run>-<suffix>`; all are destroyed at the end, whatever happened."""
+    made: list[LiveStack] = []
+
+    def make(suffix: str) -> LiveStack:
+        name = f"{run_name}-{suffix}"
+        stack = LiveStack(engine, tmp_path_factory.mktemp(name, numbered=False), name)
+        made.append(stack)
+        return stack
+
+    yield make
+    faults: list[BaseException] = []
+    for stack in made:
+        try:
+            stack.end()
+        except (AssertionError, OSError) as error:
+            faults.append(error)
+    if faults:
+        msg = "stacks that could not be destroyed"
+        raise BaseExceptionGroup(msg, faults)
+
+
+@pytest.fixture(scope="session")
+def chat(kube: Kube, mirror: Mirror, make_stack: Callable[[str], LiveStack]) -> ChatStack:
+    """The shared stack; a test says by `settle` what it begins with."""
+    return ChatStack(make_stack("a"), kube, mirror)
