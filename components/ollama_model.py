@@ -10,7 +10,7 @@ from components.cluster import Cluster
 from components.ollama_model_provider import OllamaModelProvider
 from components.ollama_server import OllamaServer
 from components.ollama_server_objects import PORT
-from components.registries import through_store
+from components.registries import is_loopback, through_store
 from ollama.names import ModelName
 
 
@@ -38,7 +38,8 @@ class OllamaModelArgs:
             "name": ModelName.parse(self.name).short,
             "source": source.full,
             "pullFrom": source.full,
-            "insecure": False,
+            # A registry on the replica's own machine needs no TLS, and rarely has it; containerd and docker hold it so.
+            "insecure": is_loopback(source.host),
             "digest": self.digest,
         }
         if self.url is not None:

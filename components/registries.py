@@ -1,5 +1,7 @@
 """How registries, the services that stand for them in the cluster, and references to models go together."""
 
+import ipaddress
+
 from ollama.names import ModelName
 
 DEFAULT_HOST = "registry.ollama.ai"
@@ -12,6 +14,15 @@ STORE_PORT = 5000
 def alias_of(host: str) -> str:
     """The name of the service that stands for the registry `host`: a DNS label, such as `registry-ollama-ai`."""
     return "".join(char if char.isalnum() else "-" for char in host.lower())
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a registry `HOST` or `HOST:PORT` is on the machine of whoever asks it, so that nobody listens between."""
+    name = host.partition(":")[0]
+    try:
+        return ipaddress.IPv4Address(name).is_loopback
+    except ValueError:
+        return name == "localhost"
 
 
 def through_store(source: ModelName, namespace: str) -> str:

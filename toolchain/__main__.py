@@ -97,6 +97,12 @@ def test(context: typer.Context) -> None:
     raise typer.Exit(testing.test(context.args))
 
 
+@app.command()
+def bench() -> None:
+    """Measure the figures of docs/figures.md, side by side in one run."""
+    raise typer.Exit(testing.test(["tests/bench", "-s", "-q", "--timeout=1500"]))
+
+
 def main() -> None:
     """Run the command; an expected failure ends with its message and exit code 1."""
     try:

@@ -134,8 +134,9 @@ def find_faults(kind: Kind, *, state: Path, run: Path, cache: Path, build_gb: fl
     """Everything that is wrong with the machine for this way of working; see :func:`check`."""
     if kind is Kind.EXISTING:
         return []
-    started = (run / _SOCKET).exists()
-    used = (state / "node" / "etcd").is_dir()
+    home = state / ("node" if kind is Kind.NODE else "reduced")
+    started = ((run if kind is Kind.NODE else home / "run") / _SOCKET).exists()
+    used = (home / "etcd").is_dir()
     faults = command_faults(_NODE_COMMANDS if kind is Kind.NODE else _REDUCED_COMMANDS)
     if kind is Kind.NODE:
         faults += trial_faults(state)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
@@ -50,7 +50,7 @@ class Mirror:
         self._kube.delete_namespace(self.namespace)
 
     @contextmanager
-    def broken(self) -> Iterator[None]:
+    def broken(self) -> Generator[None]:
         """Send what asks the mirror to a port where nobody listens."""
         path = f"{self._slice}/mirror"
         self._kube.patch(path, {"ports": [{"name": "http", "port": 1, "protocol": "TCP"}]})

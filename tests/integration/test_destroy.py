@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.integration.chat import SMOLLM2, ChatStack
@@ -16,9 +18,11 @@ def leftovers(kube: Kube, prefix: str) -> list[str]:
     found: list[str] = []
     for path, item in kube.everything():
         metadata = item["metadata"]
-        claim: str = (item.get("spec") or {}).get("claimRef", {}).get("namespace", "")
         labels: dict[str, str] = metadata.get("labels") or {}
-        names = (metadata["name"], metadata.get("namespace", ""), claim, labels.get("app.kubernetes.io/instance", ""))
+        spec: dict[str, Any] = item.get("spec") or {}
+        claim: dict[str, str] = spec.get("claimRef") or {}
+        names: list[str] = [metadata["name"], metadata.get("namespace", ""), claim.get("namespace", "")]
+        names.append(labels.get("app.kubernetes.io/instance", ""))
         if any(name == prefix or name.startswith(f"{prefix}-") for name in names):
             found.append(f"{path}/{metadata['name']}")
     return found

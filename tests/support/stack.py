@@ -135,7 +135,9 @@ class LiveStack:
 
     def state(self, *extra: str) -> str:
         """Return the exported state, as text."""
-        return self._well(self._command("stack", "export", "-s", self.name, *extra), "export").output
+        exported = self.folder / "state.json"
+        self._well(self._command("stack", "export", "-s", self.name, "--file", str(exported), *extra), "export")
+        return exported.read_text()
 
     def resources(self) -> list[dict[str, Any]]:
         """Return the resources in the state, without the stack's own entry."""

@@ -8,6 +8,7 @@ from toolchain import local, paths
 from toolchain.build import progress
 from toolchain.commands.machines import CONFIG
 from toolchain.machine import Kind
+from toolchain.reduced import bring as reduced
 from toolchain.session import NotUpError, Session
 from toolchain.stack.pulumi import PulumiError
 from toolchain.stack.salt import remove_salt
@@ -22,8 +23,10 @@ def down(*, purge: bool) -> None:
     report = progress.reporter()
     session = Session.load()
     node = local.known_node()
-    if session is not None and (session.kind is Kind.EXISTING or node.running):
+    alive = {Kind.EXISTING: True, Kind.NODE: node.running, Kind.REDUCED: reduced.of_checkout().running}
+    if session is not None and alive[session.kind]:
         _destroy(session)
+    reduced.down(purge=purge)
     with report.step("Stopping the node") as step:
         node.down(lambda what, detail: step.detail(f"{what}: {detail}"), purge=purge)
     if purge:

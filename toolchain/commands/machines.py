@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from components.kube_context import KubeContext
-from toolchain import local, paths
+from toolchain import catalog, local, paths
 from toolchain.build import progress, pulumi_source
 from toolchain.build.builder import Builder
 from toolchain.build.found import kubectl
 from toolchain.build.pulumi_source import PulumiKind, PulumiSource
 from toolchain.machine import Kind, Machine, choose
 from toolchain.preflight import check, why_no_node
+from toolchain.reduced import bring as reduced
+from toolchain.reduced.stack import STACK as REDUCED_STACK
 from toolchain.session import Session
 from toolchain.stack import engine
 from toolchain.stack.pulumi import STACK
@@ -48,43 +50,59 @@ def bring_existing(context: KubeContext) -> Session:
     )
 
 
+_TOOLS: Mapping[Kind, tuple[str, ...]] = {Kind.NODE: local.CLUSTER_TOOLS, Kind.REDUCED: catalog.REDUCED_TOOLS}
+
+
 @contextmanager
-def _building() -> Generator[tuple[Builder, tuple[str, ...], PulumiSource]]:
-    """A builder that was started with all that the local cluster and its stack need."""
+def _building(kind: Kind) -> Generator[tuple[Builder, tuple[str, ...], PulumiSource]]:
+    """A builder that was started with all that a cluster of ours and its stack need."""
     source = pulumi_source.choose(reporter=progress.reporter(), home=_pulumi_home())
     if source.kind is not PulumiKind.BUILD:
         progress.reporter().line(source.reason)
     theirs = kubectl()
-    names = tuple(dict.fromkeys((*local.CLUSTER_TOOLS, "kubectl", *source.to_build)))
+    names = tuple(dict.fromkeys((*_TOOLS[kind], "kubectl", *source.to_build)))
     with Builder(provided={"kubectl": theirs} if theirs is not None else None) as builder:
-        check(Kind.NODE, build_gb=BUILD_GB if builder.missing(names) else 0.0)
+        check(kind, build_gb=BUILD_GB if builder.missing(names) else 0.0)
         builder.start(names)
         yield builder, names, source
 
 
-def build_tools() -> None:
+def build_tools(kind: Kind) -> None:
     """Build what is missing."""
-    with _building() as (builder, names, _):
+    with _building(kind) as (builder, names, _):
         builder.wait_for(names)
 
 
 def bring_node() -> Session:
     """Build what is missing, start or mend the node and fill its registry."""
-    with _building() as (builder, names, source):
+    with _building(Kind.NODE) as (builder, names, source):
         node = local.LocalCluster(builder).up()
         tools = builder.wait_for(names)
+    return _session(Kind.NODE, STACK, tools, source, node.layout.kubeconfig)
+
+
+def bring_reduced() -> Session:
+    """Build what is missing, start or mend the processes of the reduced mode."""
+    with _building(Kind.REDUCED) as (builder, names, source):
+        # All at once: KWOK, without which no node is Ready, is the last that is built.
+        tools = builder.wait_for(names)
+    cluster = reduced.up(tools)
+    return _session(Kind.REDUCED, REDUCED_STACK, tools, source, cluster.kubeconfig)
+
+
+def _session(kind: Kind, stack: str, tools: catalog.Tools, source: PulumiSource, kubeconfig: Path) -> Session:
     if source.cli is None:
         folder = engine.assemble(tools, paths.state_dir() / "pulumi" / "engine")
     else:
         folder = source.cli.parent
     engine.install_plugins(tools, _pulumi_home(), [name for name in source.to_build if name in engine.PLUGINS])
     return Session(
-        kind=Kind.NODE,
-        stack=STACK,
+        kind=kind,
+        stack=stack,
         engine=folder,
         own_home=True,
         tools=(tools.path("kubectl").parent,),
-        kubeconfig=str(node.layout.kubeconfig),
+        kubeconfig=str(kubeconfig),
     )
 
 

@@ -6,9 +6,9 @@ from rich.console import Console
 
 from toolchain.build import progress
 from toolchain.commands.ask import ask
-from toolchain.commands.machines import bring_existing, bring_node, build_tools, this_machine
+from toolchain.commands.machines import bring_existing, bring_node, bring_reduced, build_tools, this_machine
 from toolchain.machine import Kind, Machine
-from toolchain.session import NotUpError, Session
+from toolchain.session import Session
 
 QUESTION = "What is the capital of France?"
 
@@ -20,7 +20,7 @@ def bring(machine: Machine) -> Session:
     elif machine.kind is Kind.NODE:
         session = bring_node()
     else:
-        raise NotUpError(f"{machine.why}: not supported")
+        session = bring_reduced()
     session.save()
     return session
 
@@ -29,8 +29,8 @@ def build() -> None:
     """Only build what this machine lacks for the local cluster; on a machine that has all, nothing."""
     machine = this_machine()
     progress.reporter().line(f"machine: {machine.kind.value}: {machine.why}")
-    if machine.kind is Kind.NODE:
-        build_tools()
+    if machine.kind is not Kind.EXISTING:
+        build_tools(machine.kind)
 
 
 def up() -> None:

@@ -173,9 +173,7 @@ class Reduced:
         if answer is None:
             # A killed supervisor's processes hold our ports, and would pass for someone else's.
             keeper.end()
-        chosen = ports.settle(
-            ports.read(layout.ports_file), ports.ours(answer), begin=ports.seed(layout.id)
-        )
+        chosen = ports.settle(ports.read(layout.ports_file), ports.ours(answer), begin=ports.seed(layout.id))
         ports.write(layout.ports_file, chosen)
         ours.read_mark(layout.mark_file)
         configuration.write(layout, chosen)

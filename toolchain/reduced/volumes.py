@@ -1,4 +1,7 @@
-"""Gives every claim of the simulated class a volume that has no disk: ``python -m toolchain.reduced.volumes KUBECONFIG``."""
+"""Gives every claim of the simulated class a volume that has no disk.
+
+``python -m toolchain.reduced.volumes KUBECONFIG``
+"""
 
 from __future__ import annotations
 
@@ -59,8 +62,7 @@ def plan(
     wanted = {
         claim.metadata.uid: claim
         for claim in claims
-        if claim.metadata is not None
-        and (claim.metadata.annotations or {}).get(WANTED_FROM) == PROVISIONER
+        if claim.metadata is not None and (claim.metadata.annotations or {}).get(WANTED_FROM) == PROVISIONER
     }
     have: set[str | None] = set()
     orphans: list[str] = []

@@ -1,0 +1,51 @@
+"""The cluster and one stack with three replicas, for measuring."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import prepared
+from tests.support.kube import Kube
+from tests.support.stack import LiveStack
+
+REPLICAS = 3
+MODEL = "smollm2:135m"
+SETTINGS = {
+    "environment": "dev",
+    "modelStore": {
+        "storage": "2Gi",
+        "upstreams": [
+            {"host": "registry.ollama.ai", "mirrors": ["http://mirror.local-registry.svc.cluster.local:5000"]}
+        ],
+    },
+}
+SMALL = {"requests": {"cpu": "100m", "memory": "512Mi"}, "limits": {"cpu": "2", "memory": "2Gi"}}
+
+
+def settings(replicas: int) -> dict[str, object]:
+    """The configuration of a stack whose one server has the model."""
+    server = {"name": "chat", "replicas": replicas, "resources": SMALL, "storage": "1Gi", "models": [{"name": MODEL}]}
+    return {**SETTINGS, "servers": [server]}
+
+
+@pytest.fixture(scope="session")
+def kube() -> Iterator[Kube]:
+    with Kube(prepared.engine().kubeconfig) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStack]:
+    """A deployed stack with three replicas; destroyed at the end."""
+    name = f"bench-{secrets.token_hex(3)}"
+    found = LiveStack(prepared.engine(), Path(tmp_path_factory.mktemp(name, numbered=False)), name)
+    try:
+        found.configure(settings(REPLICAS))
+        found.up()
+        yield found
+    finally:
+        found.end()
