@@ -47,8 +47,9 @@ def test_every_fault_is_listed_and_nothing_is_registered(blank: LiveStack, kube:
     }
     for outcome in (blank.preview(), blank.try_up()):
         assert outcome.code > 0
-        assert outcome.output.count("The stack configuration has 9 faults; nothing was deployed") == 1
-        lines = [line.strip() for line in outcome.output.splitlines() if line.strip().startswith("- ")]
+        told = outcome.output.partition("Diagnostics:")[2]
+        assert told.count("The stack configuration has 9 faults; nothing was deployed") == 1
+        lines = [line.strip() for line in told.splitlines() if line.strip().startswith("- ")]
         assert len(lines) == len(expected), outcome.output
         for key, word in expected.items():
             assert any(line.startswith(f"- {key}:") and word in line for line in lines), f"{key}\n{outcome.output}"
@@ -58,8 +59,8 @@ def test_every_fault_is_listed_and_nothing_is_registered(blank: LiveStack, kube:
 
 def test_dev_refuses_a_cluster_that_is_not_local(blank: LiveStack, engine: Engine, kube: Kube, tmp_path: Path) -> None:
     far = yaml.safe_load(engine.kubeconfig.read_text())
-    # An address of the block for documentation: nobody is there.
-    far["clusters"][0]["cluster"]["server"] = "https://203.0.113.10:6443"
+    # A name that is kept free for examples: nobody is there.
+    far["clusters"][0]["cluster"]["server"] = "https://cluster.nowhere.example:6443"
     kubeconfig = tmp_path / "kubeconfig"
     kubeconfig.touch(0o600)
     kubeconfig.write_text(yaml.safe_dump(far))
@@ -67,7 +68,7 @@ def test_dev_refuses_a_cluster_that_is_not_local(blank: LiveStack, engine: Engin
     outcome = blank.try_up(kubeconfig=kubeconfig, limit_s=60)
     assert outcome.code > 0
     assert outcome.seconds < 60
-    assert "https://203.0.113.10:6443) is not local" in outcome.output
+    assert "https://cluster.nowhere.example:6443) is not local" in outcome.output
     assert "Traceback" not in outcome.output
     untouched(blank, kube)
 

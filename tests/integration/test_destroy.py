@@ -29,7 +29,7 @@ def leftovers(kube: Kube, prefix: str) -> list[str]:
 
 
 def test_destroy_leaves_nothing(chat: ChatStack, kube: Kube, node: Node) -> None:
-    chat.settle(1, SMOLLM2)
+    chat.settle(3, SMOLLM2)
     prefix = chat.stack.name
     before = leftovers(kube, prefix)
     # The search finds what there is: global objects, the namespace, a volume, and what is in the namespace.

@@ -27,7 +27,7 @@ REGISTRY = f"{NODE_ADDRESS}:{REGISTRY_PORT}"
 @pytest.fixture(scope="module")
 def inside(chat: ChatStack, kube: Kube) -> Iterator[str]:
     """A namespace that belongs to the stack, without policies of its own."""
-    chat.settle(1, SMOLLM2)
+    chat.settle(3, SMOLLM2)
     name = f"{chat.stack.name}-clients"
     kube.create("/api/v1/namespaces", {"metadata": {"name": name, "labels": namespace_labels(chat.stack.name)}})
     yield name
@@ -70,7 +70,7 @@ def test_a_marked_pod_in_a_foreign_namespace_does_not(chat: ChatStack, kube: Kub
 
 
 def test_an_ollama_pod_reaches_dns_and_the_store_and_nothing_else(chat: ChatStack, kube: Kube, outside: str) -> None:
-    chat.settle(1, SMOLLM2)
+    chat.settle(3, SMOLLM2)
     server, store = targets(chat)
     dns = kube.items("/api/v1/namespaces/kube-system/pods?labelSelector=k8s-app%3Dkube-dns")[0]["status"]["podIP"]
     closed = {REGISTRY: False, f"{KUBERNETES_SERVICE}:443": False, f"{dns}:8181": False, server: False}
@@ -84,7 +84,7 @@ def test_an_ollama_pod_reaches_dns_and_the_store_and_nothing_else(chat: ChatStac
 
 
 def test_the_store_reaches_registries_but_not_the_servers(chat: ChatStack, kube: Kube) -> None:
-    chat.settle(1, SMOLLM2)
+    chat.settle(3, SMOLLM2)
     server, _ = targets(chat)
     wanted = {server: False, REGISTRY: True}
     unready = {"readinessProbe": {"exec": {"command": ["/nowhere"]}}}
@@ -92,7 +92,7 @@ def test_the_store_reaches_registries_but_not_the_servers(chat: ChatStack, kube:
 
 
 def test_any_other_pod_beside_the_servers_reaches_nothing(chat: ChatStack, kube: Kube) -> None:
-    chat.settle(1, SMOLLM2)
+    chat.settle(3, SMOLLM2)
     server, store = targets(chat)
     wanted = {server: False, store: False, REGISTRY: False, f"{KUBERNETES_SERVICE}:443": False}
     assert connects(kube, chat.namespace, CLIENT, wanted) == wanted

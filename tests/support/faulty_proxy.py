@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -73,21 +72,14 @@ class FaultyProxy:
         body_bytes: bytes of blob bodies sent since the last `reset`.
     """
 
-    def __init__(self, upstream: str, *, certificate: tuple[Path, Path] | None = None) -> None:
-        """Prepare the proxy.
-
-        Args:
-            upstream: `host:port` of the registry.
-            certificate: files of a certificate and its key, to speak HTTPS.
-        """
+    def __init__(self, upstream: str) -> None:
+        """Prepare the proxy for the registry at host:port `upstream`."""
         self._upstream = upstream
-        self._scheme = "http" if certificate is None else "https"
-        cert, key = (None, None) if certificate is None else certificate
         self._faults: list[Fault] = []
         self._lock = threading.Lock()
         config = uvicorn.Config(
             self._app, interface="asgi3", host="127.0.0.1", port=0, log_level="critical", lifespan="off", ws="none",
-            timeout_graceful_shutdown=1, ssl_certfile=cert, ssl_keyfile=key,
+            timeout_graceful_shutdown=1,
         )  # fmt: skip
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, name="faulty-proxy", daemon=True)
@@ -153,7 +145,7 @@ class FaultyProxy:
             headers.append((b"content-length", length.encode()))
         is_blob = BLOB.search(seen.path) is not None
         if is_blob and seen.method == "GET":
-            headers.append((b"location", f"{self._scheme}://{self.host}{seen.path}".encode()))
+            headers.append((b"location", f"http://{self.host}{seen.path}".encode()))
         await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
         if seen.method == "HEAD":
             await send({"type": "http.response.body", "body": b""})

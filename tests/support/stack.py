@@ -202,6 +202,8 @@ def _read_events(log: Path) -> tuple[dict[str, int], dict[str, str]]:
         metadata: dict[str, Any] | None = event.get("resOutputsEvent", event.get("resOpFailedEvent", {})).get(
             "metadata"
         )
-        if metadata is not None and metadata["op"] not in ("same", "refresh", "read"):
+        # The engine counts no default provider among the changes either.
+        counted = metadata is not None and not metadata["urn"].endswith("::default")
+        if metadata is not None and counted and metadata["op"] not in ("same", "refresh", "read"):
             touched[str(metadata["urn"]).rsplit("::", 1)[-1]] = str(metadata["op"])
     return dict(changes), touched

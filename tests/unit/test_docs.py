@@ -196,6 +196,16 @@ def test_images_and_versions_of_the_local_cluster() -> None:
         assert f" {version} " in text
 
 
+def test_versions_that_a_bare_machine_needs() -> None:
+    text = (ROOT / "README.md").read_text()
+    lines = [re.search(r"^go (\d+)\.(\d+)", file.read_text(), re.MULTILINE) for file in sources("go.mod")]
+    major, minor = max((int(line[1]), int(line[2])) for line in lines if line is not None)
+    assert f"Go {major}.{minor} or newer" in text
+    python = re.search(r'^requires-python = ">=(.+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    assert python is not None
+    assert f"Python {python[1]}" in text
+
+
 # -- messages ------------------------------------------------------------------------------------
 
 

@@ -157,9 +157,7 @@ class LanguageHost(language_grpc.LanguageRuntimeServicer):
             for line in child.stdout:
                 yield language.InstallDependenciesResponse(stdout=line)
         if child.returncode:
-            context.abort(
-                grpc.StatusCode.INTERNAL, f"{' '.join(command)} failed with exit code {child.returncode}"
-            )
+            context.abort(grpc.StatusCode.INTERNAL, f"{' '.join(command)} failed with exit code {child.returncode}")
 
     def Run(self, request: language.RunRequest, context: grpc.ServicerContext) -> language.RunResponse:
         """Run the program to its end; its registrations go from it to the engine directly."""
@@ -271,13 +269,9 @@ class LanguageHost(language_grpc.LanguageRuntimeServicer):
             child.kill()
 
 
-def _pump(
-    stream: IO[bytes], is_error: bool, lines: queue.SimpleQueue[language.RunPluginResponse | None]
-) -> None:
+def _pump(stream: IO[bytes], is_error: bool, lines: queue.SimpleQueue[language.RunPluginResponse | None]) -> None:
     while chunk := os.read(stream.fileno(), 1 << 16):
-        lines.put(
-            language.RunPluginResponse(stderr=chunk) if is_error else language.RunPluginResponse(stdout=chunk)
-        )
+        lines.put(language.RunPluginResponse(stderr=chunk) if is_error else language.RunPluginResponse(stdout=chunk))
     lines.put(None)
 
 

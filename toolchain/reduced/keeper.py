@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -77,6 +78,7 @@ class Keeper:
         spec = SupervisorSpec(_code(), str(self._layout.run), str(self._layout.logs), processes)
         if self.status() is not None and self._runs_same_code(spec):
             self.ask({"op": "apply", "processes": [process.to_wire() for process in processes]})
+            self._end_strays()
             return False
         # Also without a supervisor: one that was killed left its processes behind, with our ports.
         self.end()
@@ -97,6 +99,20 @@ class Keeper:
                 time.sleep(_POLL_S)
         if self._layout.mark_file.exists():
             ours.end(ours.read_mark(self._layout.mark_file))
+
+    def _end_strays(self) -> None:
+        """Ends what a process left that died alone: an Ollama's runner keeps its model in memory for ever."""
+        mark = ours.read_mark(self._layout.mark_file)
+        supervisor = self.find()
+        found = ours.find(mark)
+        # Asked after looking: whatever it started meanwhile is in the answer, and not among those found.
+        answer = self.status()
+        if answer is None:
+            return
+        kept = {process["pid"] for process in answer["processes"]}
+        for pid in found:
+            if pid not in kept and ours.parent(pid) == supervisor:
+                ours.send(pid, mark, signal.SIGKILL)
 
     def _runs_same_code(self, spec: SupervisorSpec) -> bool:
         try:

@@ -47,6 +47,16 @@ def find(mark: str) -> list[int]:
     return sorted(pid for pid in everyone if pid != os.getpid() and carries(pid, mark))
 
 
+def parent(pid: int) -> int | None:
+    """Process id of a process's parent; None when it is gone."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    # The name in parentheses may hold spaces and parentheses; fields count from its last one.
+    return int(stat[stat.rindex(")") + 2 :].split()[1])
+
+
 def send(pid: int, mark: str, number: signal.Signals) -> None:
     """Signals a process if it has the mark; never a later process with the same id."""
     try:
