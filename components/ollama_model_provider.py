@@ -23,6 +23,7 @@ from pulumi.runtime import rpc
 
 from components import replica_models
 from components.replica_models import MISSING, Target
+from ollama import ModelState
 from ollama.errors import ConfigurationError
 from ollama.names import ModelName, parse_digest
 
@@ -82,7 +83,11 @@ class OllamaModelProvider(ResourceProvider):
 
     def create(self, props: Props) -> CreateResult:
         """Brings the model to every replica."""
-        outs = self._ensure(props, begin_anew=False)
+        states = self._ensure(props, begin_anew=False)
+        outs = _outs(props, states)
+        if props["kind"] == "url":
+            # What was on someone else's server before us stays there after us.
+            outs["found"] = [replica for replica, state in states.items() if state.action == "present"]
         return CreateResult(f"{Target.of(props).label}/{ModelName.parse(props['name']).short}", outs)
 
     def update(self, _id: str, olds: Props, news: Props) -> UpdateResult:
@@ -90,14 +95,15 @@ class OllamaModelProvider(ResourceProvider):
 
         Without a digest only the name tells what is on a replica, so a model from another source is removed first.
         """
-        return UpdateResult(self._ensure(news, begin_anew=_source_changed(olds, news) and not news.get("digest")))
+        states = self._ensure(news, begin_anew=_source_changed(olds, news) and not news.get("digest"))
+        return UpdateResult({**_outs(news, states), **_found(olds)})
 
     def read(self, id_: str, props: Props) -> ReadResult:
         """What is on each replica now. No replica has it: the resource is gone."""
         found = replica_models.observe(Target.of(props), props["name"])
         if found is None or all(digest == MISSING for digest in found.values()):
             return ReadResult(None, {})
-        outs = {**_inputs(props), "replicas": {**found}}
+        outs = {**_inputs(props), **_found(props), "replicas": {**found}}
         wanted = str(props.get("digest") or ANY)
         # So that the next preview shows which replica strayed, not only that something changed.
         expected = {
@@ -112,16 +118,11 @@ class OllamaModelProvider(ResourceProvider):
         with _lock(target.label):
             replica_models.remove(target, props["name"], keep=frozenset(kept))
 
-    def _ensure(self, props: Props, *, begin_anew: bool) -> Props:
+    def _ensure(self, props: Props, *, begin_anew: bool) -> Mapping[str, ModelState]:
         target = Target.of(props)
         # Two models from the same source share its name on the server for a moment; one after the other.
         with _lock(f"{target.label} {props.get('pullFrom')}"):
-            states = replica_models.ensure(target, props, begin_anew=begin_anew)
-        outs = {**_inputs(props), "replicas": {replica: state.digest for replica, state in states.items()}}
-        if target.kind == "url":
-            # What was on someone else's server before us stays there after us.
-            outs["found"] = [replica for replica, state in states.items() if state.action == "present"]
-        return outs
+            return replica_models.ensure(target, props, begin_anew=begin_anew)
 
 
 def _lock(key: str) -> threading.Lock:
@@ -131,6 +132,15 @@ def _lock(key: str) -> threading.Lock:
 
 def _inputs(props: Props) -> Props:
     return {key: value for key, value in props.items() if key not in ("__provider", "replicas", "found")}
+
+
+def _outs(props: Props, states: Mapping[str, ModelState]) -> Props:
+    return {**_inputs(props), "replicas": {replica: state.digest for replica, state in states.items()}}
+
+
+def _found(props: Props) -> Props:
+    """What only `create` can know, and later operations must hand on: by then our own models are there too."""
+    return {"found": props["found"]} if props.get("found") is not None else {}
 
 
 def _known(value: object) -> bool:

@@ -102,13 +102,13 @@ class Capacity:
                 return (
                     f"no room for {what}: it needs {human_bytes(need)} more, and of the model store's limit of "
                     f"{human_bytes(self._max_bytes)} (maxBytes) {human_bytes(max(0, left))} is left{running}; "
-                    "raise the limit and the store's volume, or remove models that are no longer wanted"
+                    "raise the limit and the store's volume"
                 )
         free = self._volume.free_bytes()
         if need > free - self._min_free - promised:
             return (
                 f"no room for {what}: it needs {human_bytes(need)} more, and the model store's volume has "
                 f"{human_bytes(free)} free{running}, {human_bytes(self._min_free)} of it kept free "
-                "(minFreeBytes); make the store's volume larger, or remove models that are no longer wanted"
+                "(minFreeBytes); make the store's volume larger"
             )
         return None

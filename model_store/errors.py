@@ -200,6 +200,6 @@ def volume_error(doing: str, error: OSError) -> StoreError:
     if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
         return InsufficientStorageError(
             f"the model store's volume became full while {doing} ({error.strerror}); what was written of it is "
-            "removed; make the store's volume larger, or remove models that are no longer wanted"
+            "removed; make the store's volume larger"
         )
     return VolumeError(f"the model store's volume failed while {doing}: {error}")

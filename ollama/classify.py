@@ -33,6 +33,12 @@ _RULES = (
         "make the replica's volume larger (the server's `storage`), or remove models from it",
     ),
     _rule(
+        r"manifest: 507\b|^507\b|INSUFFICIENT_STORAGE",
+        ResourceError,
+        "the registry that the replica pulls from is full: give it more room (for the model store, "
+        "`modelStore.storage`), or remove models from it",
+    ),
+    _rule(
         r"requires more system memory|out of memory|cannot allocate memory|insufficient memory",
         ResourceError,
         "give the server more memory (a larger `class` or memory limit), or take a smaller model",

@@ -47,7 +47,7 @@ def test_every_fault_is_listed_and_nothing_is_registered(blank: LiveStack, kube:
     }
     for outcome in (blank.preview(), blank.try_up()):
         assert outcome.code > 0
-        told = outcome.output.partition("Diagnostics:")[2]
+        told = outcome.output.rpartition("Diagnostics:")[2]
         assert told.count("The stack configuration has 9 faults; nothing was deployed") == 1
         lines = [line.strip() for line in told.splitlines() if line.strip().startswith("- ")]
         assert len(lines) == len(expected), outcome.output

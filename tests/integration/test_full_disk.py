@@ -24,7 +24,7 @@ BOUND_S = 150.0
 def test_a_full_store_is_named_and_a_larger_one_goes_on(
     kube: Kube, mirror: Mirror, node: Node, make_stack: Callable[[str], LiveStack]
 ) -> None:
-    full = ChatStack(make_stack("full"), kube, mirror)
+    full = ChatStack(make_stack("b"), kube, mirror)
     # Nine tenths of it hold the small model and not the large one.
     _, small = upstream_model(node, MINILM)
     _, large = upstream_model(node, SMOLLM2)
@@ -33,8 +33,12 @@ def test_a_full_store_is_named_and_a_larger_one_goes_on(
     outcome = full.stack.try_up(limit_s=BOUND_S)
     assert outcome.code > 0, outcome.output
     assert outcome.seconds < BOUND_S
-    lines = [line for line in outcome.output.splitlines() if "chat-0" in line and SMOLLM2 in line]
-    assert any("space" in line or "full" in line for line in lines), outcome.output
+    replica = f"replica `chat-0`, model `{SMOLLM2}`"
+    said = [line for line in outcome.output.splitlines() if replica in line]
+    assert said, outcome.output
+    assert "no room for library/smollm2:135m" in said[0]
+    assert "limit of 60.4 MB" in said[0]
+    assert "modelStore.storage" in outcome.output
     assert full.replica(0).knows(MINILM)
     full.configure(1, MINILM, SMOLLM2, storage="1Gi")
     full.up()

@@ -27,13 +27,14 @@ def down(*, purge: bool) -> None:
     if session is not None and alive[session.kind]:
         _destroy(session)
     reduced.down(purge=purge)
-    with report.step("Stopping the node") as step:
-        node.down(lambda what, detail: step.detail(f"{what}: {detail}"), purge=purge)
+    if session is None or session.kind is not Kind.REDUCED or node.running:
+        with report.step("Stopping the node") as step:
+            node.down(lambda what, detail: step.detail(f"{what}: {detail}"), purge=purge)
     if purge:
         remove_salt(CONFIG)
         if paths.state_dir().exists():
             shutil.rmtree(paths.state_dir())
-    report.line("down: no process, mount, interface, rule or cgroup of ours is left")
+    report.line("down: nothing of it runs or is mounted any more")
 
 
 def _destroy(session: Session) -> None:

@@ -81,6 +81,17 @@ def bring_node() -> Session:
     return _session(Kind.NODE, STACK, tools, source, node.layout.kubeconfig)
 
 
+def bring_engine() -> tuple[Session, catalog.Tools]:
+    """Build what is missing for the reduced mode and put the engine together; no process is started.
+
+    Returns:
+        A session without a cluster, and the tools.
+    """
+    with _building(Kind.REDUCED) as (builder, names, source):
+        tools = builder.wait_for(names)
+    return _session(Kind.REDUCED, REDUCED_STACK, tools, source, Path(os.devnull)), tools
+
+
 def bring_reduced() -> Session:
     """Build what is missing, start or mend the processes of the reduced mode."""
     with _building(Kind.REDUCED) as (builder, names, source):

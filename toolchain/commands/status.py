@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import httpx
@@ -15,6 +15,8 @@ from components.kube_context import KubeContextError
 from ollama import OllamaError, observe
 from toolchain import local
 from toolchain.machine import Kind
+from toolchain.node.status import ComponentStatus
+from toolchain.reduced import bring as reduced
 from toolchain.session import NotUpError, Session
 from toolchain.stack import reach
 from toolchain.stack.pulumi import Pulumi, PulumiError
@@ -34,6 +36,8 @@ def status(console: Console) -> int:
     problems: list[Problem] = []
     if session.kind is Kind.NODE:
         problems += _node(console)
+    elif session.kind is Kind.REDUCED:
+        problems += _reduced(console)
     try:
         pulumi = session.pulumi()
         outputs = pulumi.outputs() if pulumi.exists() else {}
@@ -46,19 +50,29 @@ def status(console: Console) -> int:
     return 1 if problems else 0
 
 
-def _node(console: Console) -> list[Problem]:
-    found = local.known_node().status()
-    table = Table(title="Local node", title_justify="left", box=None, pad_edge=False)
+def _parts(console: Console, title: str, components: Iterable[ComponentStatus]) -> None:
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for column in ("part", "state", "process", "restarts", "for"):
         table.add_column(column)
-    for part in found.components:
+    for part in components:
         state = "[green]well[/green]" if part.healthy else "[red]sick[/red]"
         age = "" if part.age_s is None else f"{part.age_s:.0f} s"
         table.add_row(part.name, state, str(part.pid if part.pid is not None else "-"), str(part.restarts), age)
-    if found.components:
+    if table.row_count:
         console.print(table)
-        console.print(f"API server: {found.api_url}\n")
+        console.print()
+
+
+def _node(console: Console) -> list[Problem]:
+    found = local.known_node().status()
+    _parts(console, f"Local node, API server {found.api_url}", found.components)
     return [Problem("node", text, "`make up` mends it") for text in found.problems]
+
+
+def _reduced(console: Console) -> list[Problem]:
+    found = reduced.of_checkout().status()
+    _parts(console, f"Reduced cluster, Ollama {found.ollama_url}", found.components)
+    return [Problem("reduced cluster", text, "`make up` mends it") for text in found.problems]
 
 
 def _cluster(console: Console, pulumi: Pulumi) -> list[Problem]:
@@ -119,7 +133,7 @@ def _models(console: Console, pulumi: Pulumi, outputs: Mapping[str, Any]) -> lis
                 shown = _short(now) if now.startswith("sha256:") else now
                 table.add_row(server.name, model, replica, _short(digest), f"[{mark}]{shown}[/{mark}]")
                 if now != digest:
-                    todo = "make pulumi ARGS='refresh -s dev --yes', then ARGS='up -s dev --yes'"
+                    todo = f"make pulumi ARGS='up --refresh --yes -s {pulumi.stack}'"
                     problems.append(Problem(f"{replica}, model {model}", f"deployed {digest}, found {now}", todo))
     console.print(table)
     console.print()

@@ -12,12 +12,13 @@ from pathlib import Path
 from toolchain import catalog, local, paths
 from toolchain.build import progress
 from toolchain.build.builder import ensure
-from toolchain.commands.machines import bring_node, this_machine
+from toolchain.commands.machines import bring_engine, bring_node, this_machine
 from toolchain.machine import Kind
 from toolchain.session import Session
 
 # What the tests with real parts need where no local cluster is started.
 PART_TOOLS = (catalog.DEBS, "ollama", *catalog.MODEL_TOOLS)
+NODE_TOOLS = tuple(dict.fromkeys((*local.CLUSTER_TOOLS, "kubectl", *catalog.REDUCED_TOOLS)))
 
 
 def test(arguments: Sequence[str]) -> int:
@@ -27,47 +28,56 @@ def test(arguments: Sequence[str]) -> int:
         arguments: for pytest, such as files or ``-k``; everything when empty.
     """
     machine = this_machine()
+    if machine.kind is Kind.NODE:
+        return _on_a_node(arguments)
     report = progress.reporter()
-    if machine.kind is not Kind.NODE:
-        report.line(
-            f"machine: {machine.why}; left out: the tests marked `cluster`, which start and break a node of their own"
-        )
-        return _pytest(["-m", "not cluster", *arguments], _variables(ensure(PART_TOOLS)))
+    report.line(f"machine: {machine.kind.value}: {machine.why}")
+    report.line("left out: the tests marked `cluster`, which start containers on a node of their own and break it")
+    if machine.kind is Kind.REDUCED:
+        session, tools = bring_engine()
+        variables = _variables(tools, ensure(PART_TOOLS)) | _engine_variables(session)
+        return _pytest(["-m", "not cluster", *arguments], variables)
+    report.line("left out: tests/reduced, which needs an engine that this machine has from a release instead")
+    parts = ensure(PART_TOOLS)
+    return _pytest(["-m", "not cluster", "--ignore=tests/reduced", *arguments], _variables(parts, parts))
+
+
+def _on_a_node(arguments: Sequence[str]) -> int:
     before = Session.load()
     node = local.known_node()
     was_running = node.running
     try:
         session = bring_node()
         session.save()
-        tools = ensure(tuple(dict.fromkeys((*local.CLUSTER_TOOLS, "kubectl"))))
-        return _pytest(arguments, _variables(tools) | _cluster_variables(session))
+        tools = ensure(NODE_TOOLS)
+        variables = _variables(tools, tools) | _engine_variables(session)
+        variables["ECHORATOR_KUBECONFIG"] = session.kubeconfig
+        variables["ECHORATOR_KUBECTL"] = str(session.tools[0] / "kubectl")
+        return _pytest(arguments, variables)
     finally:
         if not was_running:
-            with report.step("Stopping the node that the tests started"):
+            with progress.reporter().step("Stopping the node that the tests started"):
                 node.down()
         if before is None:
             Session.file().unlink(missing_ok=True)
 
 
-def _variables(tools: catalog.Tools) -> dict[str, str]:
+def _variables(tools: catalog.Tools, parts: catalog.Tools) -> dict[str, str]:
     record = paths.state_dir() / "test-tools.json"
     record.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     found = {name: str(path) for name, path in tools.paths.items()}
-    record.write_text(json.dumps({"paths": found, "prefix": str(tools.debs_prefix)}))
+    record.write_text(json.dumps({"paths": found, "prefix": str(parts.debs_prefix)}))
     return {
         "ECHORATOR_TOOLS": str(record),
-        "ECHORATOR_OLLAMA": str(tools.path("ollama")),
-        "ECHORATOR_REGISTRY": str(tools.path("docker-registry")),
+        "ECHORATOR_OLLAMA": str(parts.path("ollama")),
+        "ECHORATOR_REGISTRY": str(parts.path("docker-registry")),
     }
 
 
-def _cluster_variables(session: Session) -> dict[str, str]:
-    environment = session.environment()
+def _engine_variables(session: Session) -> dict[str, str]:
     return {
-        "ECHORATOR_KUBECONFIG": session.kubeconfig,
-        "ECHORATOR_KUBECTL": str(session.tools[0] / "kubectl"),
         "ECHORATOR_PULUMI_ENGINE": str(session.engine),
-        "ECHORATOR_PULUMI_HOME": str(environment.home),
+        "ECHORATOR_PULUMI_HOME": str(session.environment().home),
     }
 
 

@@ -173,9 +173,11 @@ class Reduced:
         if answer is None:
             # A killed supervisor's processes hold our ports, and would pass for someone else's.
             keeper.end()
-        chosen = ports.settle(ports.read(layout.ports_file), ports.ours(answer), begin=ports.seed(layout.id))
+        mark = ours.read_mark(layout.mark_file)
+        chosen = ports.settle(
+            ports.read(layout.ports_file), begin=ports.seed(layout.id), foreign=lambda port: ours.foreign(mark, port)
+        )
         ports.write(layout.ports_file, chosen)
-        ours.read_mark(layout.mark_file)
         configuration.write(layout, chosen)
         progress("processes", "starting" if answer is None else "mending")
         if not keeper.bring(all_processes(layout, chosen)):

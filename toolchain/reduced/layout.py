@@ -101,7 +101,7 @@ class ReducedLayout:
 
     @property
     def api_mark(self) -> Path:
-        """Exists since the API server was ready in this run: some clients that start earlier are refused and give up."""
+        """Exists since the API server was ready in this run: some clients that start before give up."""
         return self.run / "api-ready"
 
     @property

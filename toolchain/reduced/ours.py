@@ -7,18 +7,23 @@ ids would know.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import signal
 import time
 from pathlib import Path
 
+from toolchain.node.ports import is_taken
 from toolchain.reduced.errors import ReducedError
 
 VARIABLE = "ECHORATOR_REDUCED"
 _TERMINATE_S = 5.0
 _KILL_S = 10.0
 _POLL_S = 0.05
+# Fields of a line of /proc/net/tcp.
+_LOCAL, _STATE, _INODE = 1, 3, 9
+_LISTENING = "0A"
 
 
 def read_mark(path: Path) -> str:
@@ -55,6 +60,31 @@ def parent(pid: int) -> int | None:
         return None
     # The name in parentheses may hold spaces and parentheses; fields count from its last one.
     return int(stat[stat.rindex(")") + 2 :].split()[1])
+
+
+def listens(mark: str, port: int) -> bool:
+    """Whether a process that has the mark listens on a TCP port of IPv4."""
+    sockets: set[str] = set()
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        if fields[_STATE] == _LISTENING and int(fields[_LOCAL].rpartition(":")[2], 16) == port:
+            sockets.add(f"socket:[{fields[_INODE]}]")
+    return bool(sockets) and any(sockets & _open_files(pid) for pid in find(mark))
+
+
+def _open_files(pid: int) -> set[str]:
+    found: set[str] = set()
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError, PermissionError):
+        for entry in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+                found.add(str(entry.readlink()))
+    return found
+
+
+def foreign(mark: str, port: int) -> bool:
+    """Whether someone without the mark listens on a port of 127.0.0.1."""
+    # Looked at twice: one of ours may have ended between the first look and the second.
+    return is_taken(port) and not listens(mark, port) and is_taken(port)
 
 
 def send(pid: int, mark: str, number: signal.Signals) -> None:

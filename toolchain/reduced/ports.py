@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
-from toolchain.node.ports import is_taken
 from toolchain.reduced.errors import ReducedError
 
 API, ETCD, ETCD_PEER, ETCD_METRICS = "api", "etcd", "etcd-peer", "etcd-metrics"
@@ -32,7 +30,6 @@ NAMED_BY_STACK = (STORE, OLLAMA)
 # Below the range from which Linux takes ports for outgoing connections (32768 on): any such connection could have
 # ours at the moment when it is wanted again.
 FIRST, LAST = 20000, 31999
-_STEADY_S = 3.0
 
 
 def seed(checkout_id: str) -> int:
@@ -40,28 +37,25 @@ def seed(checkout_id: str) -> int:
     return FIRST + int(checkout_id, 16) % (LAST - FIRST)
 
 
-def settle(
-    kept: Mapping[str, int], ours: set[str], *, begin: int, taken: Callable[[int], bool] = is_taken
-) -> dict[str, int]:
+def settle(kept: Mapping[str, int], *, begin: int, foreign: Callable[[int], bool]) -> dict[str, int]:
     """A port for each name in ``OWNERS``.
 
     Args:
         kept: What was chosen before; empty at first.
-        ours: Names of the ports on which our own processes listen now.
         begin: First port to try for a new one.
-        taken: Whether someone listens on a port.
+        foreign: Whether someone other than our own processes listens on a port.
 
     Raises:
         ReducedError: Someone else has a port that the stack names, or no port is free.
     """
-    lost = [name for name in NAMED_BY_STACK if name in kept and name not in ours and taken(kept[name])]
-    if lost:
+    gone = {name for name, port in kept.items() if name in OWNERS and foreign(port)}
+    if lost := sorted(gone & set(NAMED_BY_STACK)):
         places = ", ".join(f"127.0.0.1:{kept[name]} of {OWNERS[name]}" for name in lost)
         raise ReducedError(
             f"another program listens on {places}, which the stack's state names",
             "end that program (`ss -ltnp` shows it), or choose ports anew: `make down PURGE=1`, then `make up`",
         )
-    result = {name: port for name, port in kept.items() if name in OWNERS and (name in ours or not taken(port))}
+    result = {name: port for name, port in kept.items() if name in OWNERS and name not in gone}
     span = LAST - FIRST + 1
     candidates = (FIRST + (begin - FIRST + step) % span for step in range(span))
     for name in OWNERS:
@@ -69,24 +63,9 @@ def settle(
             port = next(candidates, None)
             if port is None:
                 raise ReducedError(f"no port of 127.0.0.1 from {FIRST} to {LAST} is free", "end other programs")
-            if port not in kept.values() and port not in result.values() and not taken(port):
+            if port not in kept.values() and port not in result.values() and not foreign(port):
                 result[name] = port
     return result
-
-
-def ours(status: Mapping[str, Any] | None) -> set[str]:
-    """Names of the ports on which our processes listen, from the supervisor's status.
-
-    A process that lives for a moment only, until it finds its port taken, does not count.
-    """
-    if status is None:
-        return set()
-    listening = {
-        process["name"]
-        for process in status["processes"]
-        if process["pid"] is not None and (not process["last_exit"] or process["age_s"] > _STEADY_S)
-    }
-    return {name for name, owner in OWNERS.items() if owner in listening}
 
 
 def read(path: Path) -> dict[str, int]:

@@ -72,6 +72,8 @@ def _apiserver(layout: ReducedLayout, port: Ports, stamp: str) -> Process:
             "--anonymous-auth=false",
             "--authorization-mode=Node,RBAC",
             "--enable-admission-plugins=NodeRestriction",
+            # As on a real cluster: Pod Security is what refuses a privileged pod.
+            "--allow-privileged=true",
             f"--encryption-provider-config={config}/encryption.json",
             f"--requestheader-client-ca-file={pki}/front-proxy-ca.crt",
             "--requestheader-allowed-names=front-proxy-client",

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from toolchain.stack.salt import remove_salt
+
 STACK = "reduced"
 TEMPLATE = Path(__file__).with_name("stack.yaml")
 _HEAD = re.compile(r"# ports: ollama=(\d+) store=(\d+)\n")
@@ -51,10 +53,18 @@ def write(file: Path, ollama: int, store: int) -> None:
 
 
 def forget(file: Path) -> bool:
-    """Delete the file if it is as it was written, but for the salt; True when nothing is left of it."""
+    """Delete the file if it is as it was written; one that was edited loses only its salt.
+
+    Returns:
+        Whether nothing is left of it.
+
+    Raises:
+        ValueError: It holds secrets, which the salt belongs to.
+    """
     if not file.exists():
         return True
-    text = re.sub(r"^encryptionsalt:.*\n?", "", file.read_text(), flags=re.MULTILINE)
+    remove_salt(file)
+    text = file.read_text()
     head = _HEAD.match(text)
     if head is not None and text == render(int(head[1]), int(head[2])):
         file.unlink()

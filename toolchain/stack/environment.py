@@ -51,9 +51,14 @@ class StackEnvironment:
         """The file with the passphrase that encrypts the stack's secrets."""
         return self.state / "pulumi" / "passphrase"
 
+    @property
+    def temporary(self) -> Path:
+        """TMPDIR: the Kubernetes provider leaves a kubeconfig with the cluster's keys in it, one a run."""
+        return self.state / "pulumi" / "tmp"
+
     def make_files(self) -> None:
-        """Make backend folder, home and passphrase where they are missing."""
-        for folder in (self.backend, self.home):
+        """Make the folders and the passphrase where they are missing."""
+        for folder in (self.backend, self.home, self.temporary):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
             handle = os.open(self.passphrase, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -68,6 +73,7 @@ class StackEnvironment:
         env = dict(base)
         env["PATH"] = os.pathsep.join([*path, base.get("PATH", os.defpath)])
         env["PULUMI_SKIP_UPDATE_CHECK"] = "true"
+        env["TMPDIR"] = str(self.temporary)
         env.setdefault("PULUMI_BACKEND_URL", self.backend.as_uri())
         if "PULUMI_CONFIG_PASSPHRASE" not in base and "PULUMI_CONFIG_PASSPHRASE_FILE" not in base:
             env["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(self.passphrase)

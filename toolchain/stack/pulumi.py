@@ -34,9 +34,13 @@ class Pulumi:
 
     def run(self, arguments: Sequence[str]) -> int:
         """Run one command as the user typed it; its output goes where ours goes. Returns the exit code."""
-        return subprocess.run(
-            [self._program(), *arguments], cwd=self.environment.project, env=self.variables, check=False
-        ).returncode
+        try:
+            return subprocess.run(
+                [self._program(), *arguments], cwd=self.environment.project, env=self.variables, check=False
+            ).returncode
+        finally:
+            for kubeconfig in self.environment.temporary.glob("kubeconfig*"):
+                kubeconfig.unlink(missing_ok=True)
 
     def init(self) -> None:
         """Make the stack unless it is there.

@@ -295,6 +295,22 @@ def test_a_server_elsewhere_loses_what_we_brought(cluster: FakeCluster, monkeypa
     assert cluster.pods["chat-0"].models == {}
 
 
+@pytest.mark.parametrize("own", [True, False])
+def test_a_server_elsewhere_is_remembered_by_refresh_and_update(
+    cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch, own: bool
+) -> None:
+    monkeypatch.delenv("HTTP_PROXY")
+    cluster.token = None
+    cluster.pods["chat-0"].models = {"smollm2:135m": digest_of(SOURCE)} if own else {}
+    outs = provider.create(far(cluster)).outs
+    assert outs is not None
+    refreshed = provider.read("id", outs).outs
+    assert refreshed is not None
+    outs = update(refreshed, far(cluster))
+    provider.delete("id", outs)
+    assert list(cluster.pods["chat-0"].models) == (["smollm2:135m"] if own else [])
+
+
 def test_a_server_elsewhere_that_is_off(cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replica_models, "LOOK_S", 0.5)
     wanted = {**far(cluster), "url": "http://127.0.0.1:9"}

@@ -18,6 +18,7 @@ M = "pull model manifest: "
     [
         ("write /models/blobs/sha256-ab-partial: no space left on device", None, "resource"),
         ("max retries exceeded: write x: no space left on device", None, "resource"),
+        (M + '507: {"errors": [{"code": "INSUFFICIENT_STORAGE", "message": "no room"}]}', None, "resource"),
         ("model requires more system memory (9 GiB) than is available (2 GiB)", 500, "resource"),
         (M + "file does not exist", None, "configuration"),
         (M + "file does not exist", 500, "configuration"),

@@ -75,8 +75,9 @@ def test_a_running_node_is_not_asked_for_the_memory_that_it_uses(
 ) -> None:
     monkeypatch.setattr(preflight, "MEMORY_GIB", 10**6)
     assert any("memory" in fault for fault in find(Kind.REDUCED, tmp_path))
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "control.sock").touch()
+    run = tmp_path / "state" / "reduced" / "run"
+    run.mkdir(parents=True)
+    (run / "control.sock").touch()
     assert not any("memory" in fault for fault in find(Kind.REDUCED, tmp_path))
 
 

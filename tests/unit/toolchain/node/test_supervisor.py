@@ -151,7 +151,10 @@ def test_what_does_not_end_when_asked_is_killed(start: Callable[[list[Process]],
     running.ask(op="restart", names=["deaf"])
     running.until(lambda: running.state("deaf")["pid"] not in (None, first))
     assert running.state("deaf")["last_exit"] == "killed by SIGKILL"
+    second = running.state("deaf")["pid"]
     running.ask(op="apply", processes=[sleeper("deaf").to_wire()])
+    # The end of the test ends the supervisor, which must not leave a deaf program to live on without it.
+    running.until(lambda: not Path(f"/proc/{second}").exists())
 
 
 def test_stop_ends_all_and_kills_the_stateless(start: Callable[[list[Process]], Running]) -> None:

@@ -40,6 +40,7 @@ def test_variables_of_a_built_engine(tmp_path: Path) -> None:
     assert found["PULUMI_CONFIG_PASSPHRASE_FILE"] == str(env.passphrase)
     assert found["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] == "true"
     assert found["KUBECONFIG"] == str(tmp_path / "kubeconfig")
+    assert found["TMPDIR"] == str(env.temporary)
     assert found["HOME"] == "/home/user"
 
 
