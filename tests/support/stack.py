@@ -131,7 +131,10 @@ class LiveStack:
     def end(self) -> None:
         """Take everything down, also after a command that was cut off."""
         self._command("cancel", "--yes", "-s", self.name)
-        self.destroy()
+        deployment = json.loads(self.state())["deployment"]
+        # A command that was cut off may have made what it could not write down.
+        if self.resources() or deployment.get("pending_operations"):
+            self.destroy()
 
     def state(self, *extra: str) -> str:
         """Return the exported state, as text."""
