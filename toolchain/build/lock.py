@@ -6,7 +6,7 @@ import fcntl
 import os
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from toolchain.build.failures import BuildCancelledError
@@ -48,8 +48,10 @@ def exclusive(
             if cancelled():
                 raise BuildCancelledError(what)
             time.sleep(_POLL_S)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"process {os.getpid()}".encode(), 0)
+        # Only the message of whoever waits needs it, and a full disk must not keep out what would make room.
+        with suppress(OSError):
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"process {os.getpid()}".encode(), 0)
         yield
     finally:
         os.close(descriptor)

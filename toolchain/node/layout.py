@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from toolchain.node.cluster_layout import ClusterLayout
+
 NODE_ADDRESS = "10.200.0.1"
 POD_CIDR = "10.244.0.0/16"
 NODE_POD_CIDR = "10.244.0.0/24"
@@ -44,7 +46,7 @@ REQUIRED_TOOLS = (
 
 
 @dataclass(frozen=True)
-class NodeLayout:
+class NodeLayout(ClusterLayout):
     """Folders and programs of one node.
 
     Attributes:
@@ -61,31 +63,6 @@ class NodeLayout:
     id: str
     tools: Mapping[str, Path]
     debs_prefix: Path
-
-    @property
-    def name(self) -> str:
-        """Name of the Kubernetes node, the kubeconfig's context and the cgroup."""
-        return f"echorator-{self.id}"
-
-    @property
-    def kubeconfig(self) -> Path:
-        """Administrator's kubeconfig for the host, mode 0600."""
-        return self.state / "kubeconfig"
-
-    @property
-    def pki(self) -> Path:
-        """Certificate authorities, certificates and keys."""
-        return self.state / "pki"
-
-    @property
-    def config(self) -> Path:
-        """Rendered configuration of every component."""
-        return self.state / "config"
-
-    @property
-    def logs(self) -> Path:
-        """One bounded log a component, and the pods' logs."""
-        return self.state / "logs"
 
     @property
     def lock_file(self) -> Path:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import http.client
-import os
 import shutil
 import subprocess
 import time
@@ -13,6 +11,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from toolchain.build.lock import exclusive
 from toolchain.node import addons, cgroups, pki, ports, prepare
 from toolchain.node.api import Api
 from toolchain.node.errors import NodeError
@@ -217,20 +216,9 @@ class Node:
 
     # -- parts ---------------------------------------------------------------------------------
 
-    @contextlib.contextmanager
-    def _lock(self, progress: Progress) -> Generator[None]:
+    def _lock(self, progress: Progress) -> contextlib.AbstractContextManager[None]:
         """One change at a time, over processes too; a second caller waits."""
-        self.layout.state.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.layout.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                progress("node", "waiting for another command that changes this node")
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
+        return exclusive(self.layout.lock_file, "changing the node", waiting=lambda told: progress("node", told))
 
     @contextlib.contextmanager
     def _api(self) -> Generator[Api]:

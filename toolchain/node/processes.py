@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from toolchain.node.control_plane import ControlPlane
 from toolchain.node.layout import (
     API_PORT,
     CONTAINERD_SOCKET,
@@ -16,7 +17,6 @@ from toolchain.node.layout import (
     INSIDE_PKI,
     INSIDE_VOLUME_PLUGINS,
     NODE_ADDRESS,
-    POD_CIDR,
     SERVICE_CIDR,
     NodeLayout,
 )
@@ -26,6 +26,7 @@ ETCD_CLIENT = "127.0.0.1:2379"
 ETCD_METRICS = "127.0.0.1:2381"
 API_PROCESS = "forward-api"
 PACKAGE_ROOT = Path(__file__).resolve().parents[2]
+_CONTROL_PLANE = ControlPlane(INSIDE_PKI, INSIDE_CONFIG, INSIDE_LOGS)
 _API_LISTENS = f"tcp:127.0.0.1:{API_PORT}"
 
 
@@ -44,7 +45,6 @@ def _after_roles(layout: NodeLayout) -> tuple[str, ...]:
 
 
 def _etcd(layout: NodeLayout, stamp: str) -> Process:
-    tls = f"{INSIDE_PKI}/etcd"
     return Process(
         "etcd",
         (
@@ -53,13 +53,7 @@ def _etcd(layout: NodeLayout, stamp: str) -> Process:
             f"--listen-client-urls=https://{ETCD_CLIENT}",
             f"--advertise-client-urls=https://{ETCD_CLIENT}",
             "--listen-peer-urls=http://127.0.0.1:2380",
-            f"--listen-metrics-urls=http://{ETCD_METRICS}",
-            f"--cert-file={tls}.crt",
-            f"--key-file={tls}.key",
-            f"--trusted-ca-file={INSIDE_PKI}/etcd-ca.crt",
-            "--client-cert-auth",
-            "--auto-compaction-mode=periodic",
-            "--auto-compaction-retention=30m",
+            *_CONTROL_PLANE.etcd(ETCD_METRICS),
             "--snapshot-count=10000",
             "--log-level=warn",
         ),
@@ -68,46 +62,23 @@ def _etcd(layout: NodeLayout, stamp: str) -> Process:
 
 
 def _apiserver(layout: NodeLayout, stamp: str) -> Process:
-    pki, config = INSIDE_PKI, INSIDE_CONFIG
+    pki = INSIDE_PKI
     return Process(
         "kube-apiserver",
         (
             str(layout.tools["kube-apiserver"]),
             f"--advertise-address={NODE_ADDRESS}",
-            f"--secure-port={API_PORT}",
-            f"--etcd-servers=https://{ETCD_CLIENT}",
-            f"--etcd-cafile={pki}/etcd-ca.crt",
-            f"--etcd-certfile={pki}/etcd-client.crt",
-            f"--etcd-keyfile={pki}/etcd-client.key",
-            f"--service-cluster-ip-range={SERVICE_CIDR}",
-            f"--client-ca-file={pki}/ca.crt",
-            f"--tls-cert-file={pki}/apiserver.crt",
-            f"--tls-private-key-file={pki}/apiserver.key",
-            "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
-            f"--service-account-key-file={pki}/service-account.pub",
-            f"--service-account-signing-key-file={pki}/service-account.key",
-            "--anonymous-auth=false",
-            "--authorization-mode=Node,RBAC",
-            "--enable-admission-plugins=NodeRestriction",
+            *_CONTROL_PLANE.api_server(API_PORT, ETCD_CLIENT),
             f"--kubelet-client-certificate={pki}/apiserver-kubelet-client.crt",
             f"--kubelet-client-key={pki}/apiserver-kubelet-client.key",
             f"--kubelet-certificate-authority={pki}/ca.crt",
             "--kubelet-preferred-address-types=InternalIP",
-            f"--encryption-provider-config={config}/encryption.json",
-            f"--requestheader-client-ca-file={pki}/front-proxy-ca.crt",
-            "--requestheader-allowed-names=front-proxy-client",
-            "--requestheader-username-headers=X-Remote-User",
-            "--requestheader-group-headers=X-Remote-Group",
-            "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+            *_CONTROL_PLANE.request_headers(),
             f"--proxy-client-cert-file={pki}/front-proxy-client.crt",
             f"--proxy-client-key-file={pki}/front-proxy-client.key",
             "--enable-aggregator-routing=true",
             "--allow-privileged=true",
-            "--profiling=false",
-            f"--audit-policy-file={config}/audit-policy.json",
-            f"--audit-log-path={INSIDE_LOGS}/audit.json",
-            "--audit-log-maxsize=16",
-            "--audit-log-maxbackup=2",
+            *_CONTROL_PLANE.audit(),
         ),
         stamp=stamp,
         stateless=True,
@@ -115,45 +86,19 @@ def _apiserver(layout: NodeLayout, stamp: str) -> Process:
 
 
 def _control(layout: NodeLayout, stamp: str) -> list[Process]:
-    def delegated(name: str) -> tuple[str, ...]:
-        kubeconfig = f"{INSIDE_CONFIG}/{name}.kubeconfig"
-        return (
-            f"--kubeconfig={kubeconfig}",
-            f"--authentication-kubeconfig={kubeconfig}",
-            f"--authorization-kubeconfig={kubeconfig}",
-            f"--tls-cert-file={INSIDE_PKI}/{name}.crt",
-            f"--tls-private-key-file={INSIDE_PKI}/{name}.key",
-            "--bind-address=127.0.0.1",
-            "--leader-elect=false",
-            "--profiling=false",
-            "--kube-api-qps=100",
-            "--kube-api-burst=200",
-        )
-
     return [
         Process(
             "kube-controller-manager",
             (
                 str(layout.tools["kube-controller-manager"]),
-                *delegated("controller-manager"),
-                f"--service-account-private-key-file={INSIDE_PKI}/service-account.key",
-                f"--root-ca-file={INSIDE_PKI}/ca.crt",
-                f"--cluster-signing-cert-file={INSIDE_PKI}/ca.crt",
-                f"--cluster-signing-key-file={INSIDE_PKI}/ca.key",
-                "--use-service-account-credentials",
-                "--allocate-node-cidrs=true",
-                f"--cluster-cidr={POD_CIDR}",
-                f"--service-cluster-ip-range={SERVICE_CIDR}",
-                "--terminated-pod-gc-threshold=100",
-                # Its default lies in /usr, where it would make a folder on the host.
-                f"--flex-volume-plugin-dir={INSIDE_VOLUME_PLUGINS}",
+                *_CONTROL_PLANE.controller_manager(None, INSIDE_VOLUME_PLUGINS),
             ),
             after=_after_roles(layout),
             stamp=stamp,
         ),
         Process(
             "kube-scheduler",
-            (str(layout.tools["kube-scheduler"]), *delegated("scheduler")),
+            (str(layout.tools["kube-scheduler"]), *_CONTROL_PLANE.scheduler(None)),
             after=_after_roles(layout),
             stamp=stamp,
         ),

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import socket
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from toolchain.node import cgroups, linux
+from toolchain.node import background, cgroups, linux
 from toolchain.node.errors import NodeError
 from toolchain.node.layout import NodeLayout
-from toolchain.node.processes import PACKAGE_ROOT
 from toolchain.node.spec import NodeSpec
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_BOOT_TIMEOUT_S = 20.0
-_CONTROL_TIMEOUT_S = 5.0
 _END_TIMEOUT_S = 20.0
 
 
@@ -42,13 +36,7 @@ class Sandbox:
 
     def find(self) -> int | None:
         """Process id, on the host, of the node's PID 1; None when the node does not run."""
-        try:
-            record: dict[str, int] = json.loads(self._layout.init_record.read_text())
-        except (FileNotFoundError, ValueError):
-            return None
-        started = linux.process_start_time(record["pid"])
-        # The start time tells the recorded process from a later one with the same id.
-        return record["pid"] if started is not None and started == record["start_time"] else None
+        return background.find(self._layout.init_record)
 
     def boot(self, spec: NodeSpec) -> int:
         """Starts PID 1 and waits until it answers; returns its process id on the host.
@@ -61,32 +49,16 @@ class Sandbox:
             stale.unlink(missing_ok=True)
         layout.spec_file.write_text(spec.to_json())
         log_path = layout.logs / "init.log"
-        environment = {
-            "PATH": _PATH,
-            "HOME": "/root",
-            "LANG": "C.UTF-8",
-            "PYTHONPATH": str(PACKAGE_ROOT),
-            "PYTHONDONTWRITEBYTECODE": "1",
-        }
-        with log_path.open("ab") as log:
-            starter = subprocess.run(
-                [sys.executable, "-m", "toolchain.node.init", str(layout.spec_file)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=environment,
-                start_new_session=True,
-                timeout=_BOOT_TIMEOUT_S,
-                check=False,
-            )
-        deadline = time.monotonic() + _BOOT_TIMEOUT_S
-        while starter.returncode == 0 and time.monotonic() < deadline:
-            pid = self.find()
-            if pid is None:
-                break
-            if self.control({"op": "status"}) is not None:
-                return pid
-            time.sleep(0.02)
+        pid = background.start(
+            "toolchain.node.init",
+            layout.spec_file,
+            environment={"PATH": _PATH, "HOME": "/root"},
+            log=log_path,
+            record=layout.init_record,
+            answers=lambda: self.control({"op": "status"}) is not None,
+        )
+        if pid is not None:
+            return pid
         raise NodeError(
             f"the node's first process did not come up:\n{tail(log_path)}",
             f"read {log_path}; `make down` then `make up` starts afresh",
@@ -94,16 +66,7 @@ class Sandbox:
 
     def control(self, request: Mapping[str, Any]) -> dict[str, Any] | None:
         """Asks PID 1; None when nobody answers."""
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
-            client.settimeout(_CONTROL_TIMEOUT_S)
-            try:
-                client.connect(str(self._layout.control_socket))
-                client.sendall(json.dumps(request).encode() + b"\n")
-                with client.makefile("rb") as answer:
-                    line = answer.readline()
-            except OSError:
-                return None
-        return json.loads(line) if line else None
+        return background.ask(str(self._layout.control_socket), request)
 
     def run_inside(
         self,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from toolchain.node.health import CHECKS, Dialer, complaint
+from toolchain.node.cluster_layout import ClusterLayout
+from toolchain.node.health import CHECKS, Check, Dialer, Dials, complaint
 from toolchain.node.layout import NodeLayout
 from toolchain.node.sandbox import Sandbox
 
@@ -65,6 +67,38 @@ def problem_of(process: dict[str, Any], health_complaint: str) -> str:
     return health_complaint
 
 
+def judged(
+    answer: Mapping[str, Any], checks: Mapping[str, Check], dialer: Dials, layout: ClusterLayout
+) -> tuple[ComponentStatus, ...]:
+    """Status of every process, from its supervisor's answer and by asking each.
+
+    Args:
+        answer: To the supervisor's operation ``status``.
+        checks: By process, what to ask it; one without is well when it runs.
+        dialer: Reaches the processes.
+        layout: Where their certificates and logs lie.
+    """
+    result: list[ComponentStatus] = []
+    for process in answer["processes"]:
+        name = process["name"]
+        check = checks.get(name)
+        sick = complaint(dialer, check, layout.pki) if check is not None and process["pid"] else ""
+        problem = problem_of(process, sick)
+        result.append(
+            ComponentStatus(
+                name=name,
+                running=process["pid"] is not None,
+                pid=process["pid"],
+                restarts=process["restarts"],
+                age_s=process["age_s"],
+                healthy=not problem,
+                problem=problem,
+                hint=f"see {layout.logs / name}.log; `make up` mends what can be mended" if problem else "",
+            )
+        )
+    return tuple(result)
+
+
 def components(layout: NodeLayout, sandbox: Sandbox, pid: int) -> tuple[ComponentStatus, ...]:
     """Status of every process of a running node."""
     answer = sandbox.control({"op": "status"})
@@ -72,24 +106,6 @@ def components(layout: NodeLayout, sandbox: Sandbox, pid: int) -> tuple[Componen
         return ()
     dialer = Dialer(pid)
     try:
-        result: list[ComponentStatus] = []
-        for process in answer["processes"]:
-            name = process["name"]
-            check = CHECKS.get(name)
-            sick = complaint(dialer, check, layout.pki) if check is not None and process["pid"] else ""
-            problem = problem_of(process, sick)
-            result.append(
-                ComponentStatus(
-                    name=name,
-                    running=process["pid"] is not None,
-                    pid=process["pid"],
-                    restarts=process["restarts"],
-                    age_s=process["age_s"],
-                    healthy=not problem,
-                    problem=problem,
-                    hint=f"see {layout.logs / name}.log; `make up` mends what can be mended" if problem else "",
-                )
-            )
-        return tuple(result)
+        return judged(answer, CHECKS, dialer, layout)
     finally:
         dialer.close()

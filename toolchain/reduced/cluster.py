@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import http.client
-import os
 import shutil
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from toolchain.build.lock import exclusive
 from toolchain.models.definitions import MODELS, ModelDefinition
 from toolchain.models.make import make_models
 from toolchain.node.api import Api
@@ -136,20 +135,9 @@ class Reduced:
 
     # -- parts ---------------------------------------------------------------------------------
 
-    @contextlib.contextmanager
-    def _lock(self, progress: Progress) -> Generator[None]:
+    def _lock(self, progress: Progress) -> contextlib.AbstractContextManager[None]:
         """One change at a time, over processes too; a second caller waits."""
-        self.layout.state.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.layout.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                progress("processes", "waiting for another command that changes them")
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
+        return exclusive(self.layout.lock_file, "changing what runs", waiting=lambda told: progress("processes", told))
 
     @contextlib.contextmanager
     def _api(self) -> Generator[Api]:

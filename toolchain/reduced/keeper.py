@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from toolchain.node import linux
-from toolchain.node.processes import PACKAGE_ROOT, digest
+from toolchain.node import background
+from toolchain.node.processes import digest
 from toolchain.node.sandbox import tail
 from toolchain.node.spec import Process
 from toolchain.reduced import ours
@@ -22,8 +18,6 @@ from toolchain.reduced.errors import ReducedError
 from toolchain.reduced.layout import ReducedLayout
 from toolchain.reduced.spec import SOCKET, SupervisorSpec
 
-_BOOT_S = 20.0
-_ANSWER_S = 5.0
 _STOP_S = 10.0
 _POLL_S = 0.05
 _CODE = {"node": ("linux.py", "spec.py", "supervisor.py"), "reduced": ("spec.py", "supervise.py")}
@@ -37,13 +31,7 @@ class Keeper:
 
     def find(self) -> int | None:
         """Its process id; None when it does not run."""
-        try:
-            record: dict[str, int] = json.loads(self._layout.record.read_text())
-        except (FileNotFoundError, ValueError):
-            return None
-        started = linux.process_start_time(record["pid"])
-        # The start time tells the recorded process from a later one with the same id.
-        return record["pid"] if started is not None and started == record["start_time"] else None
+        return background.find(self._layout.record)
 
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any] | None:
         """An answer; None when nobody answers."""
@@ -52,18 +40,10 @@ class Keeper:
         except FileNotFoundError:
             return None
         try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
-                client.settimeout(_ANSWER_S)
-                # By way of the open folder, so that the path stays short wherever the checkout lies.
-                client.connect(f"/proc/self/fd/{folder}/{SOCKET}")
-                client.sendall(json.dumps(request).encode() + b"\n")
-                with client.makefile("rb") as answer:
-                    line = answer.readline()
-        except OSError:
-            return None
+            # By way of the open folder, so that the path stays short wherever the checkout lies.
+            return background.ask(f"/proc/self/fd/{folder}/{SOCKET}", request)
         finally:
             os.close(folder)
-        return json.loads(line) if line else None
 
     def status(self) -> dict[str, Any] | None:
         """What the supervisor says of its processes; None when it does not run."""
@@ -129,29 +109,20 @@ class Keeper:
         environment = {
             "PATH": os.environ.get("PATH", os.defpath),
             "HOME": str(layout.ollama),
-            "LANG": "C.UTF-8",
-            "PYTHONPATH": str(PACKAGE_ROOT),
-            "PYTHONDONTWRITEBYTECODE": "1",
             # Models that the store lacks come from outside, where a proxy may be the only way.
             **{name: value for name, value in os.environ.items() if name.lower() in _PROXIES},
             ours.VARIABLE: ours.read_mark(layout.mark_file),
         }
-        with log_path.open("ab") as log:
-            starter = subprocess.run(
-                [sys.executable, "-m", "toolchain.reduced.supervise", str(layout.spec_file)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=environment,
-                start_new_session=True,
-                timeout=_BOOT_S,
-                check=False,
-            )
-        deadline = time.monotonic() + _BOOT_S
-        while starter.returncode == 0 and self.find() is not None and time.monotonic() < deadline:
-            if self.status() is not None:
-                return
-            time.sleep(_POLL_S)
+        pid = background.start(
+            "toolchain.reduced.supervise",
+            layout.spec_file,
+            environment=environment,
+            log=log_path,
+            record=layout.record,
+            answers=lambda: self.status() is not None,
+        )
+        if pid is not None:
+            return
         raise ReducedError(f"the supervisor did not come up:\n{tail(log_path)}", f"read {log_path}")
 
 

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from toolchain.node.cluster_layout import ClusterLayout
+
 CONTROL_TOOLS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok")
 REQUIRED_TOOLS = (*CONTROL_TOOLS, "ollama")
 
 
 @dataclass(frozen=True)
-class ReducedLayout:
+class ReducedLayout(ClusterLayout):
     """Folders and programs.
 
     Attributes:
@@ -23,31 +25,6 @@ class ReducedLayout:
     state: Path
     id: str
     tools: Mapping[str, Path]
-
-    @property
-    def name(self) -> str:
-        """The kubeconfig's context; a name that the stack takes for a local cluster."""
-        return f"echorator-{self.id}"
-
-    @property
-    def kubeconfig(self) -> Path:
-        """Administrator's kubeconfig, mode 0600."""
-        return self.state / "kubeconfig"
-
-    @property
-    def pki(self) -> Path:
-        """Certificate authorities, certificates and keys."""
-        return self.state / "pki"
-
-    @property
-    def config(self) -> Path:
-        """Rendered configuration of every process."""
-        return self.state / "config"
-
-    @property
-    def logs(self) -> Path:
-        """One bounded log a process."""
-        return self.state / "logs"
 
     @property
     def run(self) -> Path:

@@ -6,7 +6,8 @@ import sys
 from collections.abc import Mapping
 
 from components import ollama_server_objects
-from toolchain.node.layout import POD_CIDR, SERVICE_CIDR
+from toolchain.node.control_plane import ControlPlane
+from toolchain.node.layout import POD_CIDR
 from toolchain.node.processes import PACKAGE_ROOT, digest
 from toolchain.node.spec import Process
 from toolchain.reduced import ports
@@ -14,6 +15,10 @@ from toolchain.reduced.layout import ReducedLayout
 from toolchain.reduced.objects import NODE_ANNOTATION
 
 Ports = Mapping[str, int]
+
+
+def _control_plane(layout: ReducedLayout) -> ControlPlane:
+    return ControlPlane(layout.pki, layout.config, layout.logs)
 
 
 def _etcd(layout: ReducedLayout, port: Ports) -> Process:
@@ -34,13 +39,7 @@ def _etcd(layout: ReducedLayout, port: Ports) -> Process:
             f"--peer-key-file={tls}.key",
             f"--peer-trusted-ca-file={authority}",
             "--peer-client-cert-auth",
-            f"--listen-metrics-urls=http://127.0.0.1:{port[ports.ETCD_METRICS]}",
-            f"--cert-file={tls}.crt",
-            f"--key-file={tls}.key",
-            f"--trusted-ca-file={authority}",
-            "--client-cert-auth",
-            "--auto-compaction-mode=periodic",
-            "--auto-compaction-retention=30m",
+            *_control_plane(layout).etcd(f"127.0.0.1:{port[ports.ETCD_METRICS]}"),
             "--log-level=warn",
         ),
         stamp=digest([layout.pki], ["etcd*.crt"]),
@@ -48,7 +47,7 @@ def _etcd(layout: ReducedLayout, port: Ports) -> Process:
 
 
 def _apiserver(layout: ReducedLayout, port: Ports, stamp: str) -> Process:
-    pki, config = layout.pki, layout.config
+    shared = _control_plane(layout)
     return Process(
         "kube-apiserver",
         (
@@ -57,34 +56,11 @@ def _apiserver(layout: ReducedLayout, port: Ports, stamp: str) -> Process:
             "--advertise-address=127.0.0.1",
             # A loopback address may not be an endpoint, and nothing in the cluster could reach one.
             "--endpoint-reconciler-type=none",
-            f"--secure-port={port[ports.API]}",
-            f"--etcd-servers=https://127.0.0.1:{port[ports.ETCD]}",
-            f"--etcd-cafile={pki}/etcd-ca.crt",
-            f"--etcd-certfile={pki}/etcd-client.crt",
-            f"--etcd-keyfile={pki}/etcd-client.key",
-            f"--service-cluster-ip-range={SERVICE_CIDR}",
-            f"--client-ca-file={pki}/ca.crt",
-            f"--tls-cert-file={pki}/apiserver.crt",
-            f"--tls-private-key-file={pki}/apiserver.key",
-            "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
-            f"--service-account-key-file={pki}/service-account.pub",
-            f"--service-account-signing-key-file={pki}/service-account.key",
-            "--anonymous-auth=false",
-            "--authorization-mode=Node,RBAC",
-            "--enable-admission-plugins=NodeRestriction",
+            *shared.api_server(port[ports.API], f"127.0.0.1:{port[ports.ETCD]}"),
             # As on a real cluster: Pod Security is what refuses a privileged pod.
             "--allow-privileged=true",
-            f"--encryption-provider-config={config}/encryption.json",
-            f"--requestheader-client-ca-file={pki}/front-proxy-ca.crt",
-            "--requestheader-allowed-names=front-proxy-client",
-            "--requestheader-username-headers=X-Remote-User",
-            "--requestheader-group-headers=X-Remote-Group",
-            "--requestheader-extra-headers-prefix=X-Remote-Extra-",
-            "--profiling=false",
-            f"--audit-policy-file={config}/audit-policy.json",
-            f"--audit-log-path={layout.logs}/audit.json",
-            "--audit-log-maxsize=16",
-            "--audit-log-maxbackup=2",
+            *shared.request_headers(),
+            *shared.audit(),
         ),
         stamp=stamp,
         stateless=True,
@@ -93,47 +69,20 @@ def _apiserver(layout: ReducedLayout, port: Ports, stamp: str) -> Process:
 
 def _control(layout: ReducedLayout, port: Ports, stamp: str) -> list[Process]:
     after = (f"tcp:127.0.0.1:{port[ports.API]}", f"file:{layout.api_mark}")
-
-    def delegated(name: str) -> tuple[str, ...]:
-        kubeconfig = f"{layout.config}/{name}.kubeconfig"
-        return (
-            f"--kubeconfig={kubeconfig}",
-            f"--authentication-kubeconfig={kubeconfig}",
-            f"--authorization-kubeconfig={kubeconfig}",
-            f"--tls-cert-file={layout.pki}/{name}.crt",
-            f"--tls-private-key-file={layout.pki}/{name}.key",
-            "--bind-address=127.0.0.1",
-            f"--secure-port={port[name]}",
-            "--leader-elect=false",
-            "--profiling=false",
-            "--kube-api-qps=100",
-            "--kube-api-burst=200",
-        )
-
+    shared = _control_plane(layout)
     return [
         Process(
             "kube-controller-manager",
             (
                 str(layout.tools["kube-controller-manager"]),
-                *delegated(ports.CONTROLLERS),
-                f"--service-account-private-key-file={layout.pki}/service-account.key",
-                f"--root-ca-file={layout.pki}/ca.crt",
-                f"--cluster-signing-cert-file={layout.pki}/ca.crt",
-                f"--cluster-signing-key-file={layout.pki}/ca.key",
-                "--use-service-account-credentials",
-                "--allocate-node-cidrs=true",
-                f"--cluster-cidr={POD_CIDR}",
-                f"--service-cluster-ip-range={SERVICE_CIDR}",
-                "--terminated-pod-gc-threshold=100",
-                # Its default lies in /usr, which is not ours to write.
-                f"--flex-volume-plugin-dir={layout.state}/volumeplugins",
+                *shared.controller_manager(port[ports.CONTROLLERS], layout.state / "volumeplugins"),
             ),
             after=after,
             stamp=stamp,
         ),
         Process(
             "kube-scheduler",
-            (str(layout.tools["kube-scheduler"]), *delegated(ports.SCHEDULER)),
+            (str(layout.tools["kube-scheduler"]), *shared.scheduler(port[ports.SCHEDULER])),
             after=after,
             stamp=stamp,
         ),

@@ -5,11 +5,9 @@ from __future__ import annotations
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-from toolchain.node.health import TIMEOUT_S, Check, complaint
-from toolchain.node.status import ComponentStatus, problem_of
+from toolchain.node.health import TIMEOUT_S, Check
+from toolchain.node.status import ComponentStatus, judged
 from toolchain.reduced import ports
 from toolchain.reduced.keeper import Keeper
 from toolchain.reduced.layout import ReducedLayout
@@ -58,30 +56,6 @@ def checks(port: Mapping[str, int]) -> dict[str, Check]:
     return {ports.OWNERS[name]: Check(_HOST, port[name], path, tls) for name, (path, tls) in asked.items()}
 
 
-def components(answer: Mapping[str, Any], port: Mapping[str, int], pki: Path, logs: Path) -> list[ComponentStatus]:
-    """Status of every process, from the supervisor's answer and by asking each."""
-    asked = checks(port)
-    result: list[ComponentStatus] = []
-    for process in answer["processes"]:
-        name = process["name"]
-        check = asked.get(name)
-        sick = complaint(Here(), check, pki) if check is not None and process["pid"] else ""
-        problem = problem_of(process, sick)
-        result.append(
-            ComponentStatus(
-                name=name,
-                running=process["pid"] is not None,
-                pid=process["pid"],
-                restarts=process["restarts"],
-                age_s=process["age_s"],
-                healthy=not problem,
-                problem=problem,
-                hint=f"see {logs / name}.log; `make up` mends what can be mended" if problem else "",
-            )
-        )
-    return result
-
-
 def look(layout: ReducedLayout, keeper: Keeper) -> ReducedStatus:
     """The whole picture; starts and changes nothing."""
     port = ports.read(layout.ports_file)
@@ -92,6 +66,6 @@ def look(layout: ReducedLayout, keeper: Keeper) -> ReducedStatus:
     answer = keeper.status()
     if answer is None:
         return ReducedStatus(True, pid, url, (), ("the supervisor does not answer: `make up` restarts it",))
-    parts = components(answer, port, layout.pki, layout.logs)
+    parts = judged(answer, checks(port), Here(), layout)
     problems = tuple(f"{part.name}: {part.problem} ({part.hint})" for part in parts if not part.healthy)
-    return ReducedStatus(True, pid, url, tuple(parts), problems)
+    return ReducedStatus(True, pid, url, parts, problems)

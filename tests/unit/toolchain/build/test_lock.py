@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -59,6 +60,18 @@ def test_a_free_lock_is_silent(tmp_path: Path) -> None:
     with exclusive(tmp_path / "x.lock", "building x", waiting=said.append):
         pass
     assert said == []
+
+
+def test_a_full_disk_does_not_keep_it_from_being_held(tmp_path: Path) -> None:
+    path = tmp_path / "x.lock"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # A file may not grow: every write fails as on a full disk.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        with exclusive(path, "building x", waiting=lambda _: None):
+            assert not path.read_text()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_shared_is_alone_only_when_it_is(tmp_path: Path) -> None:

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
-from toolchain.node.health import CHECKS
+from toolchain.node.health import CHECKS, Check
 from toolchain.node.layout import NodeLayout
 from toolchain.node.node import Node
-from toolchain.node.status import problem_of
+from toolchain.node.ports import free_port
+from toolchain.node.status import ComponentStatus, judged, problem_of
+from toolchain.reduced.status import Here
 
 
 @pytest.mark.parametrize(
@@ -24,6 +26,20 @@ from toolchain.node.status import problem_of
 )
 def test_problem(process: dict[str, Any], told: str, problem: str) -> None:
     assert problem_of({"pid": None, "waits_for": "", "last_exit": "", **process}, told) == problem
+
+
+def test_every_process_is_judged_by_its_state_and_its_check(layout: NodeLayout) -> None:
+    state = {"pid": None, "restarts": 2, "age_s": None, "waits_for": "", "last_exit": "exit status 1"}
+    running = {**state, "pid": 7, "age_s": 3.0}
+    processes = [{"name": "ended", **state}, {"name": "unasked", **running}, {"name": "deaf", **running}]
+    check = Check("127.0.0.1", free_port(), "/healthz")
+    ended, unasked, deaf = judged({"processes": processes}, {"ended": check, "deaf": check}, Here(), layout)
+    assert (ended.running, ended.restarts, ended.healthy) == (False, 2, False)
+    assert ended.problem == "does not run; last: exit status 1"
+    assert str(layout.logs / "ended.log") in ended.hint
+    assert unasked == ComponentStatus("unasked", running=True, pid=7, restarts=2, age_s=3.0, healthy=True)
+    assert (deaf.running, deaf.healthy) == (True, False)
+    assert deaf.problem.startswith(f"does not answer on 127.0.0.1:{check.port}")
 
 
 def test_node_that_was_never_started(layout: NodeLayout) -> None:
