@@ -88,6 +88,7 @@ class LiveStack:
         # Shows the option --event-log.
         self._env["PULUMI_DEBUG_COMMANDS"] = "true"
         self._program = str(engine.folder / "pulumi")
+        self._environment = environment
         self.passphrase = environment.passphrase
         # `init` writes the salt beside Pulumi.yaml, and has no option for another place.
         shutil.copy(CHECKOUT / "Pulumi.yaml", folder / "Pulumi.yaml")
@@ -180,6 +181,7 @@ class LiveStack:
                 log.write(f"\n(cut off after {limit_s:g} s)\n".encode())
             finally:
                 _end(process)
+                self._environment.clear_temporary()
             log.seek(begin)
             output = log.read().decode(errors="replace")
         return Outcome(code, output, time.monotonic() - started)

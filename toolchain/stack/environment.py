@@ -56,6 +56,11 @@ class StackEnvironment:
         """TMPDIR: the Kubernetes provider leaves a kubeconfig with the cluster's keys in it, one a run."""
         return self.state / "pulumi" / "tmp"
 
+    def clear_temporary(self) -> None:
+        """Delete the kubeconfigs that a finished command has left."""
+        for kubeconfig in self.temporary.glob("kubeconfig*"):
+            kubeconfig.unlink(missing_ok=True)
+
     def make_files(self) -> None:
         """Make the folders and the passphrase where they are missing."""
         for folder in (self.backend, self.home, self.temporary):

@@ -39,8 +39,7 @@ class Pulumi:
                 [self._program(), *arguments], cwd=self.environment.project, env=self.variables, check=False
             ).returncode
         finally:
-            for kubeconfig in self.environment.temporary.glob("kubeconfig*"):
-                kubeconfig.unlink(missing_ok=True)
+            self.environment.clear_temporary()
 
     def init(self) -> None:
         """Make the stack unless it is there.

@@ -52,3 +52,11 @@ def test_a_release_on_path_keeps_its_own_home_and_the_users_choices_win(tmp_path
     assert found["PULUMI_BACKEND_URL"] == "s3://mine"
     assert "PULUMI_CONFIG_PASSPHRASE_FILE" not in found
     assert found["PATH"] == "/tools:/usr/bin"
+
+
+def test_what_the_provider_leaves_is_deleted(tmp_path: Path) -> None:
+    env = environment(tmp_path)
+    env.make_files()
+    (env.temporary / "kubeconfig123").write_text("keys")
+    env.clear_temporary()
+    assert list(env.temporary.iterdir()) == []
