@@ -1,4 +1,7 @@
-"""One node for all tests here, and one stack for those that only look at it or mend what they break."""
+"""One node for all tests here, and one stack for those that only look at it or mend what they break.
+
+Of this package, not of the session: tests/node restarts the node on another port, which no client from here survives.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from tests.support.kube import Kube
 from tests.support.stack import Engine, LiveStack
 from toolchain.node.node import Node
 
-# The shared stack goes through the first ones and is destroyed by one of the last; the node's own tests restart it.
+# The shared stack goes through the first ones and is destroyed by the last.
 _ORDER = (
     "test_models",
     "test_network",
@@ -24,7 +27,6 @@ _ORDER = (
     "test_adopted",
     "test_bad_settings",
     "test_destroy",
-    "test_node",
 )
 
 
@@ -41,35 +43,35 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=place)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def node() -> Node:
     return prepared.node()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def engine() -> Engine:
     return prepared.engine()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def kube(engine: Engine) -> Iterator[Kube]:
     with Kube(engine.kubeconfig) as client:
         yield client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def run_name() -> str:
     """Begins every name that these tests give: `it-` and six hex digits that no other run has."""
     return f"it-{secrets.token_hex(3)}"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def mirror(kube: Kube, run_name: str) -> Iterator[Mirror]:
     with Mirror(kube, f"mirror-{run_name}") as made:
         yield made
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def make_stack(
     engine: Engine, run_name: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[str], LiveStack]]:
@@ -94,7 +96,7 @@ def make_stack(
         raise BaseExceptionGroup(msg, faults)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chat(kube: Kube, mirror: Mirror, make_stack: Callable[[str], LiveStack]) -> ChatStack:
     """The shared stack; a test says by `settle` what it begins with."""
     return ChatStack(make_stack("a"), kube, mirror)
