@@ -78,6 +78,7 @@ class StackEnvironment:
         env = dict(base)
         env["PATH"] = os.pathsep.join([*path, base.get("PATH", os.defpath)])
         env["PULUMI_SKIP_UPDATE_CHECK"] = "true"
+        env["PULUMI_SUPPRESS_NEO_LINK"] = "true"
         env["TMPDIR"] = str(self.temporary)
         env.setdefault("PULUMI_BACKEND_URL", self.backend.as_uri())
         if "PULUMI_CONFIG_PASSPHRASE" not in base and "PULUMI_CONFIG_PASSPHRASE_FILE" not in base:

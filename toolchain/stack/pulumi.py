@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from toolchain.stack.environment import StackEnvironment
-from toolchain.stack.salt import install_filter, remove_salt
+from toolchain.stack.salt import install_filter, remove_salt, settle
 
 STACK = "dev"
 
@@ -52,8 +52,10 @@ class Pulumi:
         if self.exists():
             return
         # A salt that came with a copied folder belongs to another passphrase.
-        remove_salt(self.environment.project / f"Pulumi.{self.stack}.yaml")
+        config = self.environment.project / f"Pulumi.{self.stack}.yaml"
+        remove_salt(config)
         self._quiet("stack", "init", self.stack, "--no-select")
+        settle(config)
 
     def exists(self) -> bool:
         """Whether the backend knows the stack."""
@@ -66,7 +68,7 @@ class Pulumi:
         Raises:
             PulumiError: the deploy failed; what is deployed stays, and the next one goes on from there.
         """
-        if self.run(["up", "-s", self.stack, "--yes", "--skip-preview", "--suppress-permalink"]):
+        if self.run(["up", "-s", self.stack, "--yes", "--skip-preview"]):
             raise PulumiError("`pulumi up` failed: see above; what is there stays, and the next one goes on from there")
 
     def destroy(self) -> None:
@@ -75,7 +77,7 @@ class Pulumi:
         Raises:
             PulumiError: something could not be deleted.
         """
-        if self.run(["destroy", "-s", self.stack, "--yes", "--skip-preview", "--suppress-permalink"]):
+        if self.run(["destroy", "-s", self.stack, "--yes", "--skip-preview"]):
             raise PulumiError("`pulumi destroy` failed: see above")
 
     def outputs(self) -> dict[str, Any]:

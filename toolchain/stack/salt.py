@@ -17,15 +17,31 @@ _SALT = re.compile(r"^encryptionsalt:.*\n?", re.MULTILINE)
 
 def install_filter(checkout: Path) -> None:
     """Set up the filter that .gitattributes names; nothing happens outside a git checkout."""
-    if not (checkout / ".git").exists():
+    if (checkout / ".git").exists():
+        _git(checkout, "config", "--local", f"filter.{FILTER}.clean", "sed -e '/^encryptionsalt:/d'")
+        _git(checkout, "config", "--local", f"filter.{FILTER}.smudge", "cat")
+
+
+def settle(config: Path) -> None:
+    """Tell git that a stack's file which differs by its salt alone is unchanged.
+
+    The salt changes the file's size, and by that alone `git status` would call it modified for ever.
+    """
+    if not (config.parent / ".git").exists() or not config.is_file():
         return
-    for key, value in (("clean", "sed -e '/^encryptionsalt:/d'"), ("smudge", "cat")):
-        subprocess.run(
-            ["git", "config", "--local", f"filter.{FILTER}.{key}", value],
-            cwd=checkout,
-            check=False,
-            capture_output=True,
-        )
+    filtered = _git(config.parent, "hash-object", f"--path={config.name}", config.name)
+    listed = _git(config.parent, "ls-files", "--stage", config.name).split()
+    if len(listed) > 1 and listed[1] == filtered:
+        _git(config.parent, "add", "--", config.name)
+
+
+def _git(checkout: Path, *arguments: str) -> str:
+    """What git answers; a git that is missing or refuses only means that the salt shows as a change."""
+    try:
+        done = subprocess.run(["git", *arguments], cwd=checkout, check=False, capture_output=True, text=True)
+    except FileNotFoundError:
+        return ""
+    return done.stdout.strip()
 
 
 def remove_salt(config: Path) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from toolchain.stack.salt import FILTER, install_filter, remove_salt
+from toolchain.stack.salt import FILTER, install_filter, remove_salt, settle
 
 CONFIG = "# a comment\nconfig:\n  echorator:environment: dev\n"
 SALTED = f"encryptionsalt: v1:abc=:v1:def:ghi\n{CONFIG}"
@@ -28,12 +28,18 @@ def test_git_sees_no_salt(tmp_path: Path) -> None:
     install_filter(tmp_path)
     config.write_text(SALTED)
     assert git(tmp_path, "diff") == ""
+    settle(config)
+    assert git(tmp_path, "status", "--short") == ""
+    config.write_text(SALTED + "# an edit\n")
+    settle(config)
+    assert git(tmp_path, "status", "--short") == " M Pulumi.dev.yaml\n"
     git(tmp_path, "add", ".")
     assert "encryptionsalt" not in git(tmp_path, "show", ":Pulumi.dev.yaml")
 
 
 def test_outside_a_git_checkout_nothing_happens(tmp_path: Path) -> None:
     install_filter(tmp_path)
+    settle(tmp_path / "Pulumi.dev.yaml")
     assert list(tmp_path.iterdir()) == []
 
 
