@@ -49,12 +49,11 @@ class Pulumi:
             ValueError: the configuration holds secrets of another checkout's passphrase.
         """
         install_filter(self.environment.project)
-        if self.exists():
-            return
-        # A salt that came with a copied folder belongs to another passphrase.
         config = self.environment.project / f"Pulumi.{self.stack}.yaml"
-        remove_salt(config)
-        self._quiet("stack", "init", self.stack, "--no-select")
+        if not self.exists():
+            # A salt that came with a copied folder belongs to another passphrase.
+            remove_salt(config)
+            self._quiet("stack", "init", self.stack, "--no-select")
         settle(config)
 
     def exists(self) -> bool:
