@@ -59,7 +59,8 @@ def begin(store: Store, model: Model) -> threading.Thread:
 
 @pytest.mark.parametrize("sig", [signal.SIGKILL, signal.SIGTERM])
 def test_killed_store_resumes(sig: signal.Signals, make_store: MakeStore, proxy: FaultyProxy, model: Model) -> None:
-    proxy.reset(Fault("slow", delay_s=0.002, ranged_only=False))
+    # Upstream stops in the middle: one that is only slow is through with it before a polite stop is over.
+    proxy.reset(Fault("stall", after=SIZE // 2, times=None, ranged_only=False))
     first = make_store(f"http://{proxy.host}", shutdownSeconds=1)
     client = begin(first, model)
     partial = first.partial(model.largest)
@@ -178,7 +179,7 @@ def test_model_over_the_limit_is_refused_at_its_manifest(
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a file system of its own size needs root")
 def test_full_volume_midway_drops_the_partial(make_store: MakeStore, proxy: FaultyProxy, model: Model) -> None:
-    proxy.reset(Fault("slow", delay_s=0.003, ranged_only=False))
+    proxy.reset(Fault("slow", delay_s=0.02, ranged_only=False))
     store = make_store(f"http://{proxy.host}", tmpfs_bytes=SIZE + (4 << 20))
     root = Path(f"/proc/{store.pid}/root") / store.root.relative_to("/")
     client = begin(store, model)
