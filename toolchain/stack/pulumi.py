@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from toolchain.stack.environment import StackEnvironment
@@ -32,6 +33,10 @@ class Pulumi:
         self.stack = stack
         self.variables = environment.variables(os.environ)
 
+    @property
+    def _config(self) -> Path:
+        return self.environment.project / f"Pulumi.{self.stack}.yaml"
+
     def run(self, arguments: Sequence[str]) -> int:
         """Run one command as the user typed it; its output goes where ours goes. Returns the exit code."""
         try:
@@ -40,21 +45,24 @@ class Pulumi:
             ).returncode
         finally:
             self.environment.clear_temporary()
+            # The command writes the salt where it finds none.
+            settle(self._config)
 
     def init(self) -> None:
         """Make the stack unless it is there.
 
         Raises:
-            PulumiError: it cannot be made.
-            ValueError: the configuration holds secrets of another checkout's passphrase.
+            PulumiError: it cannot be made, or its configuration holds secrets of another passphrase.
         """
         install_filter(self.environment.project)
-        config = self.environment.project / f"Pulumi.{self.stack}.yaml"
         if not self.exists():
             # A salt that came with a copied folder belongs to another passphrase.
-            remove_salt(config)
+            try:
+                remove_salt(self._config)
+            except ValueError as error:
+                raise PulumiError(str(error)) from error
             self._quiet("stack", "init", self.stack, "--no-select")
-        settle(config)
+            settle(self._config)
 
     def exists(self) -> bool:
         """Whether the backend knows the stack."""
