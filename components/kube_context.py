@@ -114,6 +114,29 @@ def load(name: str | None = None, *, paths: list[Path] | None = None) -> KubeCon
     return KubeContext(chosen, config.cluster.server, config)
 
 
+def minified(name: str, *, paths: list[Path]) -> dict[str, Any]:
+    """A kubeconfig of one context with its cluster and user, whatever files they come from; file names are absolute.
+
+    Raises:
+        KubeContextError: there is no such context, or it is not complete.
+    """
+    load(name, paths=paths)
+    merged = _merged(paths)
+
+    def entry(section: str, called: str) -> dict[str, Any]:
+        return next(one for one in merged[section] if one["name"] == called)
+
+    context = entry("contexts", name)
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": name,
+        "contexts": [context],
+        "clusters": [entry("clusters", context["context"]["cluster"])],
+        "users": [entry("users", context["context"]["user"])],
+    }
+
+
 def guard(environment: str, wanted: str | None, *, paths: list[Path] | None = None) -> KubeContext:
     """The context that the stack goes to, once it is clear that it may.
 

@@ -26,7 +26,7 @@ class Session(BaseModel):
         engine: the folder that holds ``pulumi``; None where PATH has it.
         own_home: whether PULUMI_HOME is this checkout's.
         tools: further folders for PATH.
-        kubeconfig: for KUBECONFIG: one file, or several joined as kubectl takes them.
+        kubeconfig: for KUBECONFIG: one file, since the Kubernetes provider does not understand several.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -7,7 +7,9 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from components.kube_context import KubeContext
+import yaml
+
+from components.kube_context import KubeContext, kubeconfig_paths, minified
 from toolchain import catalog, local, paths
 from toolchain.build import progress, pulumi_source
 from toolchain.build.builder import Builder
@@ -35,18 +37,19 @@ def bring_existing(context: KubeContext) -> Session:
     """Use the Pulumi and the cluster that are there; nothing is installed."""
     state = paths.state_dir()
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    # kubectl, pulumi and we take the current context from the first file that names one; the credentials stay
-    # where they are.
-    choice = state / "context.yaml"
-    choice.write_text(f"apiVersion: v1\nkind: Config\ncurrent-context: {context.name}\n")
-    theirs = os.environ.get("KUBECONFIG") or str(Path("~/.kube/config").expanduser())
+    # One file of the chosen context alone: it need not be the current one, and the Kubernetes provider does not
+    # understand a KUBECONFIG that joins several files.
+    kubeconfig = state / "kubeconfig"
+    paths_read = [path for path in kubeconfig_paths() if path.is_file()]
+    kubeconfig.touch(mode=0o600)
+    kubeconfig.write_text(yaml.safe_dump(minified(context.name, paths=paths_read)))
     return Session(
         kind=Kind.EXISTING,
         stack=STACK,
         engine=None,
         own_home=False,
         tools=(),
-        kubeconfig=os.pathsep.join([str(choice), theirs]),
+        kubeconfig=str(kubeconfig),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -24,6 +25,8 @@ from toolchain.stack.target import Server, servers
 from toolchain.status.diagnose import Problem, claim_problems, node_problems, pod_problems
 
 _LIMIT_S = 10
+# What the pods of a node that was just started need to settle.
+_BOOT_S = 60.0
 _SHOWN_DIGEST = 12
 
 
@@ -44,7 +47,7 @@ def status(console: Console) -> int:
     except (PulumiError, NotUpError) as error:
         problems.append(Problem("stack", str(error), "run `make up`"))
     else:
-        problems += _cluster(console, pulumi)
+        problems += _cluster(console, session, pulumi)
         problems += _models(console, pulumi, outputs)
     _show_problems(console, problems)
     return 1 if problems else 0
@@ -75,7 +78,7 @@ def _reduced(console: Console) -> list[Problem]:
     return [Problem("reduced cluster", text, "`make up` mends it") for text in found.problems]
 
 
-def _cluster(console: Console, pulumi: Pulumi) -> list[Problem]:
+def _cluster(console: Console, session: Session, pulumi: Pulumi) -> list[Problem]:
     try:
         context = reach.kube_context(pulumi)
         params = ConnectionParams(timeout=httpx.Timeout(_LIMIT_S), trust_env=not context.on_loopback)
@@ -104,7 +107,17 @@ def _cluster(console: Console, pulumi: Pulumi) -> list[Problem]:
         )
     console.print(table)
     console.print()
-    return [*node_problems(nodes), *pod_problems(pods), *claim_problems(claims)]
+    return [*node_problems(nodes), *pod_problems(pods, _restarts_count_from(session)), *claim_problems(claims)]
+
+
+def _restarts_count_from(session: Session) -> datetime:
+    """An hour back; on the local node not before it was up, since each of its starts restarts every container."""
+    now = datetime.now(UTC)
+    since = now - timedelta(hours=1)
+    if session.kind is Kind.NODE:
+        ages = [part.age_s for part in local.known_node().status().components if part.age_s is not None]
+        since = max(since, now - timedelta(seconds=max(ages, default=0.0) - _BOOT_S))
+    return since
 
 
 def _list(api: httpx.Client, path: str) -> list[dict[str, Any]]:

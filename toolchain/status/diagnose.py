@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 Object = Mapping[str, Any]
 
-# From this many restarts on a container that runs again is still worth a word.
+# From this many restarts on a container that runs again is worth a word, if the last one is not long ago.
 RESTARTS_WORTH_A_WORD = 3
 
 _WAITING = {
@@ -53,7 +54,12 @@ def _unscheduled(pod: Object) -> Problem | None:
     return None
 
 
-def _container_problem(pod: Object, status: Object) -> Problem | None:
+def _ended_after(terminated: Object, since: datetime) -> bool:
+    finished = terminated.get("finishedAt")
+    return finished is not None and datetime.fromisoformat(str(finished)) >= since
+
+
+def _container_problem(pod: Object, status: Object, since: datetime) -> Problem | None:
     metadata = pod["metadata"]
     where = f"pod {_name(pod)}, container {status['name']}"
     state = status.get("state", {})
@@ -67,7 +73,7 @@ def _container_problem(pod: Object, status: Object) -> Problem | None:
     if killed.get("reason") == "OOMKilled":
         return Problem(where, "ended by the kernel: out of memory", "raise its memory limit, or choose a smaller model")
     restarts = int(status.get("restartCount", 0))
-    if restarts >= RESTARTS_WORTH_A_WORD:
+    if restarts >= RESTARTS_WORTH_A_WORD and _ended_after(killed, since):
         return Problem(
             where,
             f"restarted {restarts} times",
@@ -76,10 +82,14 @@ def _container_problem(pod: Object, status: Object) -> Problem | None:
     return None
 
 
-def pod_problems(pods: Iterable[Object]) -> list[Problem]:
+def pod_problems(pods: Iterable[Object], since: datetime) -> list[Problem]:
     """Find the pods that do not do their work.
 
     A pod that is still starting is no problem: only what will not mend itself within a minute or two is named.
+
+    Args:
+        pods: as the API server lists them.
+        since: restarts count when the last one was after this: each stop of the machine is a restart too.
     """
     found: list[Problem] = []
     for pod in pods:
@@ -92,7 +102,7 @@ def pod_problems(pods: Iterable[Object]) -> list[Problem]:
             found.append(Problem(f"pod {_name(pod)}", what, f"kubectl describe pod -n {_name(pod).replace('/', ' ')}"))
             continue
         containers = [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]
-        found += [problem for one in containers if (problem := _container_problem(pod, one))]
+        found += [problem for one in containers if (problem := _container_problem(pod, one, since))]
     return found
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from components.kube_context import KubeContextError, guard, kubeconfig_paths, load
+from components.kube_context import KubeContextError, guard, kubeconfig_paths, load, minified
 from tests.unit.components.conftest import write_kubeconfig
 
 PUBLIC = "https://34.1.2.3"
@@ -24,6 +24,17 @@ def test_the_first_file_wins(tmp_path: Path) -> None:
     two = write_kubeconfig(tmp_path / "two", {"same": "https://10.0.0.2", "other": "https://10.0.0.3"}, "other")
     assert load(paths=[one, two]).server == "https://10.0.0.3"
     assert load("same", paths=[one, two]).server == "https://10.0.0.1"
+
+
+def test_one_context_out_of_several_files(tmp_path: Path) -> None:
+    one = write_kubeconfig(tmp_path / "one", {"same": "https://10.0.0.1"}, "same")
+    two = write_kubeconfig(tmp_path / "two", {"same": "https://10.0.0.2", "other": "https://10.0.0.3"}, "other")
+    found = minified("same", paths=[one, two])
+    assert found["current-context"] == "same"
+    assert [entry["cluster"]["server"] for entry in found["clusters"]] == ["https://10.0.0.1"]
+    assert (len(found["contexts"]), len(found["users"])) == (1, 1)
+    with pytest.raises(KubeContextError, match="no context `gone`"):
+        minified("gone", paths=[one, two])
 
 
 def test_files_count_from_their_kubeconfig(tmp_path: Path) -> None:
