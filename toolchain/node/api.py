@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -101,10 +102,15 @@ class Api:
 
     def ready(self) -> bool:
         """Whether the API server says that it is ready."""
-        try:
-            return self.request("GET", "/readyz")[0] == http.client.OK
-        except (OSError, http.client.HTTPException):
-            return False
+        with warnings.catch_warnings():
+            # A peer that resets before the handshake makes ssl lose a socket that nobody else can close
+            # (SSLSocket._create in Python 3.11), and this is asked while the API server restarts.
+            warnings.simplefilter("ignore", ResourceWarning)
+            try:
+                ready = self.request("GET", "/readyz")[0] == http.client.OK
+            except (OSError, http.client.HTTPException):
+                ready = False
+        return ready
 
     def apply(self, document: dict[str, Any]) -> None:
         """Server-side apply of one manifest; changes nothing when it is already so.

@@ -271,6 +271,8 @@ class Node:
         while True:
             wanted = ports.read(self.layout.forwards_file)[API_FORWARD].port
             if api is None or port != wanted:
+                if api is not None:
+                    api.close()
                 port, api = wanted, Api(wanted, self.layout.pki)
             if api.ready():
                 return api
