@@ -11,7 +11,7 @@ from toolchain.machine import Kind
 from toolchain.reduced import bring as reduced
 from toolchain.session import NotUpError, Session
 from toolchain.stack.pulumi import PulumiError
-from toolchain.stack.salt import remove_salt
+from toolchain.stack.salt import remove_salt, settle
 
 
 def down(*, purge: bool) -> None:
@@ -32,6 +32,7 @@ def down(*, purge: bool) -> None:
             node.down(lambda what, detail: step.detail(f"{what}: {detail}"), purge=purge)
     if purge:
         remove_salt(CONFIG)
+        settle(CONFIG)
         if paths.state_dir().exists():
             shutil.rmtree(paths.state_dir())
     report.line("down: nothing of it runs or is mounted any more")
