@@ -22,24 +22,21 @@ FILL_TOOLS = (*catalog.IMAGE_TOOLS, *catalog.MODEL_TOOLS)
 CLUSTER_TOOLS = tuple(dict.fromkeys((*START_TOOLS, *FILL_TOOLS)))
 
 
-def layout(tools: catalog.Tools) -> NodeLayout:
-    """The node of this checkout."""
+def layout(tools: catalog.Tools | None = None) -> NodeLayout:
+    """The node of this checkout; without tools it can be looked at and ended, not started."""
+    nowhere = paths.tools_dir()
     return NodeLayout(
         state=paths.state_dir() / "node",
         run=paths.run_dir(),
         id=paths.checkout_id(),
-        tools={name: tools.path(name) for name in REQUIRED_TOOLS},
-        debs_prefix=tools.debs_prefix,
+        tools={name: nowhere / name if tools is None else tools.path(name) for name in REQUIRED_TOOLS},
+        debs_prefix=nowhere if tools is None else tools.debs_prefix,
     )
 
 
 def known_node() -> Node:
     """The node for looking at and ending, also where its tools are gone."""
-    nowhere = paths.tools_dir()
-    tools = {name: nowhere / name for name in REQUIRED_TOOLS}
-    return Node(
-        NodeLayout(paths.state_dir() / "node", paths.run_dir(), paths.checkout_id(), tools, debs_prefix=nowhere)
-    )
+    return Node(layout())
 
 
 class LocalCluster:

@@ -91,17 +91,15 @@ def bring_engine() -> tuple[Session, catalog.Tools]:
         A session without a cluster, and the tools.
     """
     with _building(Kind.REDUCED) as (builder, names, source):
+        # All at once: KWOK, without which no node is Ready, is the last that is built.
         tools = builder.wait_for(names)
     return _session(Kind.REDUCED, REDUCED_STACK, tools, source, Path(os.devnull)), tools
 
 
 def bring_reduced() -> Session:
     """Build what is missing, start or mend the processes of the reduced mode."""
-    with _building(Kind.REDUCED) as (builder, names, source):
-        # All at once: KWOK, without which no node is Ready, is the last that is built.
-        tools = builder.wait_for(names)
-    cluster = reduced.up(tools)
-    return _session(Kind.REDUCED, REDUCED_STACK, tools, source, cluster.kubeconfig)
+    session, tools = bring_engine()
+    return session.model_copy(update={"kubeconfig": str(reduced.up(tools).kubeconfig)})
 
 
 def _session(kind: Kind, stack: str, tools: catalog.Tools, source: PulumiSource, kubeconfig: Path) -> Session:
