@@ -2,16 +2,15 @@
 
 import pulumi
 
-from components import model_store_objects, ollama_server_objects, settings, sizes
+from components import model_store_objects, ollama_server_objects, settings, sizes, wanted_models
 from components.cluster import Cluster, ClusterArgs
 from components.model_store import ModelStore, ModelStoreArgs
-from components.ollama_model import OllamaModel, OllamaModelArgs
+from components.ollama_model import OllamaModel, OllamaModelArgs, bases_of, in_order, source_of
 from components.ollama_server import OllamaServer, OllamaServerArgs
-from ollama.names import ModelName
 
 config = settings.load()
 hosted = {server.name: sizes.size_of(server) for server in config.servers if server.url is None}
-demands = [hosted[server.name].demand(server.replicas) for server in config.servers if server.name in hosted]
+demands = [sizes.demand_of(server) for server in config.servers if server.name in hosted]
 if config.model_store.enabled:
     demands.append(model_store_objects.size(config.model_store.storage).demand(1))
 
@@ -34,7 +33,10 @@ if config.model_store.enabled:
             storage=config.model_store.storage,
             storage_class=config.cluster.storage_class,
             upstreams=config.model_store.upstreams,
-            clients=[ollama_server_objects.selector(name) for name in hosted],
+            uploads=config.model_store.uploads,
+            collect=config.model_store.collect,
+            wanted=wanted_models.store_wanted(config.servers),
+            clients=[ollama_server_objects.pullers(one.name, one.volume) for one in config.servers if one.name in hosted],
             image_digests=config.image_digests,
         ),
         pulumi.ResourceOptions(depends_on=[cluster]),
@@ -42,37 +44,40 @@ if config.model_store.enabled:
 
 for wanted in config.servers:
     inside = wanted.name in hosted
+    through = cluster.namespace if store is not None and inside else None
+    document = wanted_models.wanted(wanted, store_namespace=through)
     server = OllamaServer(
         wanted.name,
-        OllamaServerArgs(
-            name=wanted.name,
-            url=wanted.url,
+        OllamaServerArgs.of(
+            wanted,
             cluster=cluster if inside else None,
-            replicas=wanted.replicas,
             size=hosted.get(wanted.name),
+            wanted=document,
             storage_class=config.cluster.storage_class,
             store=None if store is None else model_store_objects.selector(cluster.prefix),
+            api_server=cluster.api_server,
             api_server_cidrs=config.cluster.api_server_cidrs,
             image_digests=config.image_digests,
         ),
-        pulumi.ResourceOptions(depends_on=[cluster] if inside else []),
+        # Its agents begin to pull as soon as they run.
+        pulumi.ResourceOptions(depends_on=[cluster, *(store.ready if store is not None else [])] if inside else []),
     )
     pulumi.export(f"{wanted.name}-endpoint", server.endpoint)
-    models = {
-        model.name: OllamaModel(
-            f"{wanted.name}-{ModelName.parse(model.name).short}",
-            OllamaModelArgs(
-                server=server,
-                url=wanted.url,
-                cluster=cluster if inside else None,
-                through_store=store is not None,
-                name=model.name,
-                source=model.source,
-                digest=model.digest,
-            ),
-            pulumi.ResourceOptions(depends_on=store.ready if store is not None and inside else []),
+    if server.outside is not None:
+        pulumi.export(f"{wanted.name}-outside", server.outside)
+    models: dict[str, OllamaModel] = {}
+    for entry in in_order(document):
+        args = OllamaModelArgs(
+            server=server,
+            url=wanted.url,
+            cluster=cluster if inside else None,
+            entry=entry,
+            source=source_of(entry),
+            bases=bases_of(entry, document),
+            reach=wanted.reach,
         )
-        for model in wanted.models
-    }
+        # On a server without agents it is the deploy that makes them, in this order.
+        needed = [models[base.name] for base in args.bases if base.name in models]
+        models[entry.name] = OllamaModel(f"{wanted.name}-{entry.name}", args, pulumi.ResourceOptions(depends_on=needed))
     pulumi.export(f"{wanted.name}-models", {name: model.replicas for name, model in models.items()})
 pulumi.export("namespace", cluster.namespace)

@@ -1,6 +1,6 @@
 """Cluster: an existing Kubernetes cluster, made ready for models."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -35,6 +35,8 @@ class Cluster(pulumi.ComponentResource):
     prefix: str
     namespace: str
     """Where models run. Pods are refused there that Pod Security `restricted` would refuse."""
+    api_server: pulumi.Output[Sequence[Mapping[str, Any]]]
+    """Addresses behind the Service `kubernetes`, as `{"ip", "port"}`: network policies are applied behind it."""
 
     def __init__(self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Refuses a cluster that the stack must not touch before anything is registered.
@@ -43,21 +45,27 @@ class Cluster(pulumi.ComponentResource):
             pulumi.RunError: the context is missing, or not local while `environment` is `dev`.
         """
         try:
-            found = kube_context.guard(args.environment, args.context)
+            context = kube_context.guard(args.environment, args.context)
         except kube_context.KubeContextError as error:
             raise pulumi.RunError(str(error)) from error
-        super().__init__("echorator:index:Cluster", name, {"context": found.name}, opts)
-        self.context = found.name
+        super().__init__("echorator:index:Cluster", name, {"context": context.name}, opts)
+        self.context = context.name
         self.prefix = args.prefix
         self.namespace = f"{args.prefix}-models"
         self.provider = k8s.Provider(
             f"{name}-provider",
-            context=found.name,
+            context=context.name,
             # The context is the cluster's identity: edits elsewhere in the kubeconfig (a new token, another port)
             # must not replace everything.
-            cluster_identifier=found.name,
+            cluster_identifier=context.name,
             opts=pulumi.ResourceOptions(parent=self),
         )
+        found = k8s.discovery.v1.EndpointSlice.get(
+            f"{name}-api-server",
+            "default/kubernetes",
+            pulumi.ResourceOptions(parent=self, provider=self.provider),
+        )
+        self.api_server = pulumi.Output.all(found.endpoints, found.ports).apply(lambda both: _addresses(*both))
         namespace = k8s.core.v1.Namespace(
             f"{name}-models",
             metadata=wire(baseline.namespace_metadata(args.prefix, self.namespace)),
@@ -103,12 +111,6 @@ class Cluster(pulumi.ComponentResource):
             )
 
     def _personas(self, name: str) -> None:
-        k8s.core.v1.ServiceAccount(
-            f"{name}-model-runtime-account",
-            metadata=self._metadata("model-runtime", "rbac"),
-            automount_service_account_token=False,
-            opts=self._inside,
-        )
         for persona, rules in baseline.roles().items():
             k8s.rbac.v1.Role(
                 f"{name}-{persona}", metadata=self._metadata(persona, "rbac"), rules=wire(rules), opts=self._inside
@@ -117,7 +119,7 @@ class Cluster(pulumi.ComponentResource):
                 f"{name}-{persona}-binding",
                 metadata=self._metadata(persona, "rbac"),
                 role_ref={"api_group": "rbac.authorization.k8s.io", "kind": "Role", "name": persona},
-                subjects=wire([baseline.role_subject(self.prefix, self.namespace, persona)]),
+                subjects=wire([baseline.role_subject(self.prefix, persona)]),
                 opts=self._inside,
             )
 
@@ -134,3 +136,12 @@ class Cluster(pulumi.ComponentResource):
                 description=spec["description"],
                 opts=pulumi.ResourceOptions(parent=self, provider=self.provider),
             )
+
+
+def _addresses(endpoints: Sequence[Mapping[str, Any]], ports: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [
+        {"ip": address, "port": port["port"]}
+        for endpoint in endpoints
+        for address in endpoint["addresses"]
+        for port in ports
+    ]

@@ -30,6 +30,9 @@ class Demand:
     """Bytes at most."""
     storage: Fraction
     """Bytes of volumes."""
+    node_ports: int = 0
+    """Ports of services that every node opens; a load balancer takes one too."""
+    load_balancers: int = 0
 
 
 def object_labels(prefix: str, component: str) -> dict[str, str]:
@@ -70,9 +73,9 @@ def quota(demands: Sequence[Demand]) -> dict[str, Any]:
             "requests.memory": format_bytes(total([one.memory for one in demands])),
             "limits.memory": format_bytes(total([one.memory_limit for one in demands])),
             "requests.storage": format_bytes(total([one.storage for one in demands])),
-            # Nothing here is meant to be reached from outside the cluster.
-            "services.loadbalancers": "0",
-            "services.nodeports": "0",
+            # What is reached from outside the cluster is said in the settings, and nothing else is.
+            "services.loadbalancers": str(sum(one.load_balancers for one in demands)),
+            "services.nodeports": str(sum(one.node_ports for one in demands)),
         }
     }
 
@@ -143,15 +146,13 @@ def roles() -> dict[str, list[dict[str, Any]]]:
         {"apiGroups": [""], "resources": ["pods"], "verbs": ["delete"]},
         {"apiGroups": [""], "resources": ["pods/eviction"], "verbs": ["create"]},
         {"apiGroups": ["apps"], "resources": ["statefulsets/scale"], "verbs": ["get", "patch", "update"]},
-        # Ollama's own API on a replica, which is how models get there: HTTP's methods are the verbs.
-        {"apiGroups": [""], "resources": ["pods/proxy"], "verbs": ["create", "delete", "get"]},
+        # What a replica's agent says of its models, which a deploy waits for. HTTP's methods are the verbs, and `get`
+        # changes nothing there.
+        {"apiGroups": [""], "resources": ["pods/proxy"], "verbs": ["get"]},
     ]
-    runtime = [{"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]}]
-    return {"viewer": seen, "operator": [*seen, *operated], "model-runtime": runtime}
+    return {"viewer": seen, "operator": [*seen, *operated]}
 
 
-def role_subject(prefix: str, namespace: str, persona: str) -> dict[str, Any]:
-    """Whom a persona's Role is bound to: a group that the cluster's sign-in hands out, or the pods' account."""
-    if persona == "model-runtime":
-        return {"kind": "ServiceAccount", "name": persona, "namespace": namespace}
+def role_subject(prefix: str, persona: str) -> dict[str, Any]:
+    """Whom a persona's Role is bound to: a group that the cluster's sign-in hands out."""
     return {"kind": "Group", "name": f"{prefix}:{persona}s", "apiGroup": "rbac.authorization.k8s.io"}

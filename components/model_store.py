@@ -6,13 +6,15 @@ from typing import Any
 
 import pulumi
 import pulumi_kubernetes as k8s
+import pulumi_random as random
 
 from components import model_store_objects as objects
 from components import workload
 from components.cluster import Cluster
-from components.registries import STORE_PORT, STORE_SERVICE, alias_of
-from components.settings import UpstreamSettings
+from components.registries import STORE_PORT, STORE_SERVICE, UPLOAD_SECRET, alias_of
+from components.settings_store import CollectSettings, UpstreamSettings
 from components.versions import image
+from components.wanted_models import Kept
 from components.workload import wire
 
 
@@ -28,6 +30,11 @@ class ModelStoreArgs:
     """Registries it fetches from; the first is the one for names without a host."""
     clients: Sequence[dict[str, str]]
     """Selectors of the pods that may pull from it."""
+    wanted: Sequence[Kept] | None = None
+    """What the stack's servers want of it; None: it is not told, and throws nothing away."""
+    collect: CollectSettings = field(default_factory=CollectSettings)
+    uploads: bool = False
+    """Let holders of a token, which is made, push models to the registry `registries.PUSHED_HOST`."""
     image_digests: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
@@ -38,10 +45,13 @@ class ModelStore(pulumi.ComponentResource):
     """`HOST:PORT` of the service for the first upstream."""
     ready: list[pulumi.Resource]
     """Once these are there, the store answers."""
+    upload_secret: str | None
+    """Name of the Secret with the token for pushing, key `token`; None where uploads are off."""
 
     def __init__(self, name: str, args: ModelStoreArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("echorator:index:ModelStore", name, {"storage": args.storage}, opts)
         self._cluster = args.cluster
+        self._name = name
         self._inside = pulumi.ResourceOptions(parent=self, provider=args.cluster.provider)
         selector = objects.selector(args.cluster.prefix)
         account = k8s.core.v1.ServiceAccount(
@@ -54,9 +64,17 @@ class ModelStore(pulumi.ComponentResource):
             f"{name}-config",
             # No name: it gets one that changes with the content, and with it the pod.
             metadata=self._metadata(None),
-            data={"config.json": objects.service_config(args.storage, args.upstreams)},
+            data={
+                "config.json": objects.service_config(
+                    args.storage,
+                    args.upstreams,
+                    collect=args.collect if args.wanted is not None else None,
+                    uploads=args.uploads,
+                )
+            },
             opts=self._inside,
         )
+        mounted = [*self._wanted(args.wanted), *self._upload_token(uploads=args.uploads)]
         policy = k8s.networking.v1.NetworkPolicy(
             f"{name}-network",
             metadata=self._metadata(STORE_SERVICE),
@@ -87,9 +105,12 @@ class ModelStore(pulumi.ComponentResource):
                     priority=args.cluster.priority_class("store"),
                     storage=args.storage,
                     storage_class=args.storage_class,
+                    extras=objects.extras(args.upstreams, wanted=args.wanted is not None, uploads=args.uploads),
                 )
             ),
-            opts=pulumi.ResourceOptions.merge(self._inside, pulumi.ResourceOptions(depends_on=[account, policy])),
+            opts=pulumi.ResourceOptions.merge(
+                self._inside, pulumi.ResourceOptions(depends_on=[account, policy, *mounted])
+            ),
         )
         services = [
             k8s.core.v1.Service(
@@ -100,14 +121,41 @@ class ModelStore(pulumi.ComponentResource):
             )
             for suffix, called in (
                 ("service", STORE_SERVICE),
-                *((f"service-{alias_of(one.host)}", alias_of(one.host)) for one in args.upstreams),
+                *((f"service-{alias}", alias) for alias in objects.aliases(args.upstreams, uploads=args.uploads)),
             )
         ]
         self.ready = [pods, *services]
+        self.upload_secret = UPLOAD_SECRET if args.uploads else None
         self.host = pulumi.Output.from_input(
             f"{alias_of(args.upstreams[0].host)}.{args.cluster.namespace}.svc.cluster.local:{STORE_PORT}"
         )
         self.register_outputs({"host": self.host})
+
+    def _wanted(self, wanted: Sequence[Kept] | None) -> list[pulumi.Resource]:
+        """The list of wanted models: its name stays, so that a change reaches the running pod, which goes on."""
+        if wanted is None:
+            return []
+        config = k8s.core.v1.ConfigMap(
+            f"{self._name}-wanted",
+            metadata=self._metadata(objects.WANTED),
+            data={objects.WANTED_KEY: objects.wanted_list(wanted)},
+            opts=self._inside,
+        )
+        return [config]
+
+    def _upload_token(self, *, uploads: bool) -> list[pulumi.Resource]:
+        if not uploads:
+            return []
+        token = random.RandomPassword(
+            f"{self._name}-upload-token", length=48, special=False, opts=pulumi.ResourceOptions(parent=self)
+        )
+        secret = k8s.core.v1.Secret(
+            f"{self._name}-upload",
+            metadata=self._metadata(UPLOAD_SECRET),
+            string_data={"token": token.result},
+            opts=self._inside,
+        )
+        return [secret]
 
     def _metadata(self, name: str | None) -> Any:  # noqa: ANN401
         named = {} if name is None else {"name": name}

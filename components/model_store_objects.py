@@ -2,20 +2,32 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from components import pod_security, workload
 from components.labels import labels, selector_labels
 from components.quantity import parse_bytes
-from components.registries import STORE_PORT, alias_of
-from components.settings import UpstreamSettings
+from components.registries import PUSHED_HOST, STORE_PORT, UPLOAD_SECRET, alias_of
+from components.settings_store import CollectSettings, UpstreamSettings
 from components.sizes import Size
 from components.versions import RUNTIME_TAG
+from components.wanted_models import Kept
 from model_store.config import StoreConfig
+from model_store.wanted import WantedList
+
+WANTED = "model-store-wanted"
+"""The ConfigMap with the list of wanted models."""
+WANTED_KEY = "wanted.json"
 
 _MOUNT = "/data"
 _CONFIG = "/etc/model-store"
+_WANTED = "/etc/model-store-wanted"
+_UPLOAD = "/etc/model-store-upload"
+_CREDENTIALS = "/etc/model-store-credentials"
+# Owner and group alone: the pod's group owns what is mounted.
+_SECRET_MODE = 0o440
 
 
 def size(storage: str) -> Size:
@@ -33,24 +45,99 @@ def object_labels(instance: str) -> dict[str, str]:
     return labels(name="model-store", instance=instance, component="registry", version=RUNTIME_TAG)
 
 
-def service_config(storage: str, upstreams: Sequence[UpstreamSettings]) -> str:
-    """The service's config file: JSON that its own model accepts."""
-    config = {
+def aliases(upstreams: Sequence[UpstreamSettings], *, uploads: bool) -> list[str]:
+    """Names of the services that stand for registries, that of pushed models included."""
+    hosts = [one.host for one in upstreams] + ([PUSHED_HOST] if uploads else [])
+    return [alias_of(host) for host in hosts]
+
+
+def service_config(
+    storage: str,
+    upstreams: Sequence[UpstreamSettings],
+    *,
+    collect: CollectSettings | None = None,
+    uploads: bool = False,
+) -> str:
+    """The service's config file: JSON that its own model accepts.
+
+    Args:
+        storage: size of the volume, a quantity.
+        upstreams: registries.
+        collect: garbage collection; None where there is no list of wanted models.
+        uploads: whether models can be pushed.
+    """
+    config: dict[str, Any] = {
         "root": _MOUNT,
         "listen": f"0.0.0.0:{STORE_PORT}",
         # The rest of the volume is for manifests, and for what the file system keeps back.
         "maxBytes": int(parse_bytes(storage) * 9 / 10),
-        "upstreams": [
-            {
-                "host": upstream.host,
-                "alias": alias_of(upstream.host),
-                "endpoints": [*(mirror.rstrip("/") for mirror in upstream.mirrors), f"https://{upstream.host}"],
-            }
-            for upstream in upstreams
-        ],
+        "upstreams": [_upstream(one) for one in upstreams],
     }
+    if collect is not None:
+        config["wantedFile"] = f"{_WANTED}/{WANTED_KEY}"
+        config["collect"] = {"enabled": collect.enabled, "keepSeconds": collect.keep_hours * 3600}
+    if uploads:
+        config["uploads"] = {"host": PUSHED_HOST, "alias": alias_of(PUSHED_HOST), "tokenFile": f"{_UPLOAD}/token"}
     StoreConfig.model_validate(config)
     return json.dumps(config, indent=2)
+
+
+def _upstream(upstream: UpstreamSettings) -> dict[str, Any]:
+    alias = alias_of(upstream.host)
+    found: dict[str, Any] = {
+        "host": upstream.host,
+        "alias": alias,
+        "endpoints": [*(mirror.rstrip("/") for mirror in upstream.mirrors), f"https://{upstream.host}"],
+    }
+    if upstream.credentials_secret is not None:
+        found["credentialsFile"] = f"{_CREDENTIALS}/{alias}"
+    return found
+
+
+def wanted_list(wanted: Sequence[Kept]) -> str:
+    """The list of wanted models, as the service reads it; equal lists give equal texts."""
+    entries = {(one.host, one.repository, one.reference, one.digest) for one in wanted}
+    document = {
+        "version": 1,
+        "models": [
+            {"host": host, "repository": repository, "reference": reference, "digest": digest}
+            for host, repository, reference, digest in sorted(entries, key=lambda entry: [part or "" for part in entry])
+        ],
+    }
+    WantedList.model_validate(document)
+    return json.dumps(document, indent=2)
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What is mounted besides the config and the data."""
+
+    volumes: list[dict[str, Any]]
+    mounts: list[dict[str, Any]]
+
+
+def extras(upstreams: Sequence[UpstreamSettings], *, wanted: bool, uploads: bool) -> Extras:
+    """Folders with the list of wanted models, the token for pushing, and credentials, each where it is asked for.
+
+    All are mounted whole, never by `subPath`, so that a change reaches the running pod. Credentials are optional:
+    the pod starts without the Secret, and pulls from that registry then say what is missing.
+    """
+    found = Extras([], [])
+
+    def mount(name: str, path: str, source: dict[str, Any]) -> None:
+        found.volumes.append({"name": name, **source})
+        found.mounts.append({"name": name, "mountPath": path, "readOnly": True})
+
+    if wanted:
+        # Optional too: a list that is being replaced must not hold up a pod that starts just then.
+        mount("wanted", _WANTED, {"configMap": {"name": WANTED, "optional": True}})
+    if uploads:
+        mount("upload", _UPLOAD, {"secret": {"secretName": UPLOAD_SECRET, "defaultMode": _SECRET_MODE}})
+    for index, one in enumerate(upstreams):
+        if one.credentials_secret is not None:
+            secret = {"secretName": one.credentials_secret, "optional": True, "defaultMode": _SECRET_MODE}
+            mount(f"credentials-{index}", f"{_CREDENTIALS}/{alias_of(one.host)}", {"secret": secret})
+    return found
 
 
 def upstream_ports(upstreams: Sequence[UpstreamSettings]) -> list[int]:
@@ -83,6 +170,7 @@ def stateful_set(
     priority: str,
     storage: str,
     storage_class: str | None,
+    extras: Extras,
 ) -> dict[str, Any]:
     """One replica with one volume.
 
@@ -94,6 +182,7 @@ def stateful_set(
         priority: name of the priority class.
         storage: size of the volume, a quantity.
         storage_class: None for the cluster's default.
+        extras: what else is mounted.
     """
     chosen = selector(instance)
     probe = {"timeoutSeconds": 5, "failureThreshold": 3}
@@ -115,6 +204,7 @@ def stateful_set(
             {"name": workload.DATA, "mountPath": _MOUNT},
             {"name": "config", "mountPath": _CONFIG, "readOnly": True},
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
+            *extras.mounts,
         ],
     }
     return {
@@ -138,6 +228,7 @@ def stateful_set(
                 "volumes": [
                     {"name": "config", "configMap": {"name": config_map}},
                     workload.temporary_volume("64Mi"),
+                    *extras.volumes,
                 ],
             },
         },

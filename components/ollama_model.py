@@ -1,7 +1,7 @@
 """OllamaModel: a model that is on every replica of a server once the deploy ends."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import pulumi
 from pulumi.dynamic import Resource
@@ -9,9 +9,11 @@ from pulumi.dynamic import Resource
 from components.cluster import Cluster
 from components.ollama_model_provider import OllamaModelProvider
 from components.ollama_server import OllamaServer
-from components.ollama_server_objects import PORT
-from components.registries import is_loopback, through_store
-from ollama.names import ModelName
+from components.settings_server import ReachSettings
+from ollama.document import Recipe, WantedDocument, WantedEntry, fingerprint
+from ollama.order import bases_first
+from ollama.state import wanted_of
+from replica_agent.ports import AGENT_PORT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,43 +22,43 @@ class OllamaModelArgs:
 
     server: OllamaServer
     url: str | None = None
-    """Of a server outside the cluster; None reaches the replicas through the API server."""
+    """Of a server outside the cluster, which has no agent; None for replicas in the cluster."""
     cluster: Cluster | None = None
-    through_store: bool = True
-    """Replicas pull from the model store of the cluster."""
-    name: str
-    """What clients call it."""
-    source: str | None = None
-    """What is pulled; `name` where nothing is given."""
-    digest: str | None = None
-    """`sha256:<64 hex>` of the manifest; a replica that has it at another digest gets it anew."""
+    entry: WantedEntry
+    """What is wanted, as the server's agents read it too."""
+    source: str
+    """What it is made from, for people: a full reference, or the base or files of a model that is created."""
+    bases: Sequence[WantedEntry] = ()
+    """Entries of the models that this one is created from, the first one first."""
+    reach: ReachSettings = field(default_factory=ReachSettings)
 
     def props(self) -> dict[str, pulumi.Input[object]]:
         """The properties that the dynamic provider works on."""
-        source = ModelName.parse(self.source if self.source is not None else self.name)
         props: dict[str, pulumi.Input[object]] = {
-            "name": ModelName.parse(self.name).short,
-            "source": source.full,
-            "pullFrom": source.full,
-            # A registry on the replica's own machine needs no TLS, and rarely has it; containerd and docker hold it so.
-            "insecure": is_loopback(source.host),
-            "digest": self.digest,
+            "name": self.entry.name,
+            "source": self.source,
+            "digest": self.entry.digest,
+            "entry": self.entry.model_dump_json(by_alias=True),
+            "fingerprint": fingerprint(self.entry),
         }
         if self.url is not None:
-            return {**props, "kind": "url", "url": self.url}
+            bases = [base.model_dump_json(by_alias=True) for base in self.bases]
+            return {**props, "kind": "url", "url": self.url, "bases": bases}
         if self.cluster is None or self.server.stateful_set is None:
-            raise pulumi.RunError(f"model `{self.name}`: needs either `url`, or `cluster` and a server that runs there")
-        if self.through_store:
-            # Plain HTTP inside the cluster; the digest, not the transport, proves what was pulled.
-            props |= {"pullFrom": through_store(source, self.cluster.namespace), "insecure": True}
+            raise pulumi.RunError(
+                f"model `{self.entry.name}`: needs either `url`, or `cluster` and a server that runs there"
+            )
         return {
             **props,
             "kind": "pods",
             "context": self.cluster.context,
             "namespace": self.cluster.namespace,
             "statefulSet": self.server.service,
-            "port": PORT,
+            "port": AGENT_PORT,
             "replicaCount": self.server.replicas,
+            "writer": self.server.writer,
+            "reachMode": self.reach.mode,
+            "reachUrl": self.reach.url,
             # Another StatefulSet of the same name has empty volumes: then every replica is looked at again.
             "serverUid": self.server.stateful_set.metadata.apply(lambda found: found.uid),
         }
@@ -77,3 +79,27 @@ class OllamaModel(Resource, module="echorator", name="OllamaModel"):
         super().__init__(
             OllamaModelProvider(), name, {**args.props(), "replicas": None}, pulumi.ResourceOptions.merge(own, opts)
         )
+
+
+def source_of(entry: WantedEntry) -> str:
+    """What a model is made from, in a few words."""
+    if entry.pull is not None:
+        return entry.pull.source
+    recipe = entry.create if entry.create is not None else Recipe()
+    return f"created from {recipe.from_model or recipe.files}"
+
+
+def in_order(document: WantedDocument) -> list[WantedEntry]:
+    """The entries of a list, each after the one that it is created from."""
+    return [document.models[at] for at in bases_first([wanted_of(entry) for entry in document.models])]
+
+
+def bases_of(entry: WantedEntry, document: WantedDocument) -> list[WantedEntry]:
+    """The entries that one is created from, by way of others too, the first one first."""
+    named = {one.name: one for one in document.models}
+    found: list[WantedEntry] = []
+    base = entry
+    while base.create is not None and base.create.from_model is not None:
+        base = named[base.create.from_model]
+        found.insert(0, base)
+    return found

@@ -7,8 +7,8 @@ credentials come from the kubeconfig at the time, never from properties.
 
 import threading
 from collections import defaultdict
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from pulumi.dynamic import (
     CheckFailure,
@@ -22,21 +22,21 @@ from pulumi.dynamic import (
 from pulumi.runtime import rpc
 
 from components import replica_models
-from components.replica_models import MISSING, Target
-from ollama import ModelState
+from components.replica_models import MISSING, Brought, Target
 from ollama.errors import ConfigurationError
 from ollama.names import ModelName, parse_digest
 
 ANY = "any digest"
 """What `expected` says of a replica when no digest is wanted."""
 
-_SERVER = ("kind", "context", "namespace", "statefulSet", "port", "url")
-_TRIGGERS = ("digest", "replicaCount", "serverUid")
+_SERVER = ("kind", "context", "namespace", "statefulSet", "url")
+_TRIGGERS = ("digest", "fingerprint", "replicaCount", "serverUid", "writer")
 
 _locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 _locks_guard = threading.Lock()
 
 Props = dict[str, Any]
+T = TypeVar("T")
 
 
 class OllamaModelProvider(ResourceProvider):
@@ -47,19 +47,22 @@ class OllamaModelProvider(ResourceProvider):
     def check(self, _olds: Props, news: Props) -> CheckResult:
         """Every fault in the properties, before anything is asked of a server."""
         failures: list[CheckFailure] = []
-        for key in ("name", "source", "pullFrom"):
-            if _known(news.get(key)):
-                try:
-                    ModelName.parse(str(news[key]))
-                except ConfigurationError as error:
-                    failures.append(CheckFailure(key, f"{error.message}. Fix: {error.hint}"))
+        if _known(news.get("name")):
+            try:
+                ModelName.parse(str(news["name"]))
+            except ConfigurationError as error:
+                failures.append(CheckFailure("name", f"{error.message}. Fix: {error.hint}"))
         if _known(news.get("digest")):
             try:
                 parse_digest(str(news["digest"]))
             except ConfigurationError as error:
                 failures.append(CheckFailure("digest", f"{error.message}. Fix: {error.hint}"))
         kind = news.get("kind")
-        needed = {"pods": ("context", "namespace", "statefulSet", "port", "replicaCount"), "url": ("url",)}
+        both = ("entry", "fingerprint")
+        needed = {
+            "pods": (*both, "context", "namespace", "statefulSet", "port", "replicaCount"),
+            "url": (*both, "url"),
+        }
         if kind not in needed:
             failures.append(CheckFailure("kind", f"must be `pods` or `url`, not `{kind}`"))
         failures += [
@@ -78,32 +81,26 @@ class OllamaModelProvider(ResourceProvider):
         replaces = [key for key in _SERVER if _differs(olds, news, key)]
         if _known(news.get("name")) and _key(olds.get("name")) != _key(news.get("name")):
             replaces.append("name")
-        changed = any(_changed(olds, news, key) for key in _TRIGGERS) or _source_changed(olds, news)
+        changed = any(_changed(olds, news, key) for key in _TRIGGERS)
         return DiffResult(changes=bool(replaces) or changed or _drifted(olds, news), replaces=replaces)
 
     def create(self, props: Props) -> CreateResult:
-        """Brings the model to every replica."""
-        states = self._ensure(props, begin_anew=False)
-        outs = _outs(props, states)
-        if props["kind"] == "url":
-            # What was on someone else's server before us stays there after us.
-            outs["found"] = [replica for replica, state in states.items() if state.action == "present"]
-        return CreateResult(f"{Target.of(props).label}/{ModelName.parse(props['name']).short}", outs)
+        """Sees the model onto every replica."""
+        brought = self._locked(props, lambda: replica_models.ensure(Target.of(props), props))
+        return CreateResult(f"{Target.of(props).label}/{ModelName.parse(props['name']).short}", _outs(props, brought))
 
     def update(self, _id: str, olds: Props, news: Props) -> UpdateResult:
-        """Brings the model to replicas that lack it, or have it at another digest or from another source.
-
-        Without a digest only the name tells what is on a replica, so a model from another source is removed first.
-        """
-        states = self._ensure(news, begin_anew=_source_changed(olds, news) and not news.get("digest"))
-        return UpdateResult({**_outs(news, states), **_found(olds)})
+        """Sees the model onto replicas that lack it, or have it otherwise than wanted."""
+        ledger = olds.get("ledger")
+        brought = self._locked(news, lambda: replica_models.ensure(Target.of(news), news, ledger=ledger))
+        return UpdateResult(_outs(news, brought))
 
     def read(self, id_: str, props: Props) -> ReadResult:
         """What is on each replica now. No replica has it: the resource is gone."""
         found = replica_models.observe(Target.of(props), props["name"])
         if found is None or all(digest == MISSING for digest in found.values()):
             return ReadResult(None, {})
-        outs = {**_inputs(props), **_found(props), "replicas": {**found}}
+        outs = {**_inputs(props), **_kept(props), "replicas": {**found}}
         wanted = str(props.get("digest") or ANY)
         # So that the next preview shows which replica strayed, not only that something changed.
         expected = {
@@ -112,17 +109,16 @@ class OllamaModelProvider(ResourceProvider):
         return ReadResult(id_, outs, {**_inputs(props), "expected": expected})
 
     def delete(self, _id: str, props: Props) -> None:
-        """Takes the model off every replica that is still there."""
-        target = Target.of(props)
-        kept: list[str] = props.get("found") or []
-        with _lock(target.label):
-            replica_models.remove(target, props["name"], keep=frozenset(kept))
+        """Sees the model off every replica that is still there."""
+        ledger = props.get("ledger")
+        self._locked(props, lambda: replica_models.remove(Target.of(props), props, ledger=ledger))
 
-    def _ensure(self, props: Props, *, begin_anew: bool) -> Mapping[str, ModelState]:
-        target = Target.of(props)
-        # Two models from the same source share its name on the server for a moment; one after the other.
-        with _lock(f"{target.label} {props.get('pullFrom')}"):
-            return replica_models.ensure(target, props, begin_anew=begin_anew)
+    def _locked(self, props: Props, work: Callable[[], T]) -> T:
+        if props["kind"] == "pods":
+            return work()
+        # Without an agent it is we who write, and two models from one source share its name there for a moment.
+        with _lock(Target.of(props).label):
+            return work()
 
 
 def _lock(key: str) -> threading.Lock:
@@ -131,16 +127,17 @@ def _lock(key: str) -> threading.Lock:
 
 
 def _inputs(props: Props) -> Props:
-    return {key: value for key, value in props.items() if key not in ("__provider", "replicas", "found")}
+    return {key: value for key, value in props.items() if key not in ("__provider", "replicas", "ledger")}
 
 
-def _outs(props: Props, states: Mapping[str, ModelState]) -> Props:
-    return {**_inputs(props), "replicas": {replica: state.digest for replica, state in states.items()}}
+def _outs(props: Props, brought: Brought) -> Props:
+    found = {"replicas": {replica: state.digest for replica, state in brought.states.items()}}
+    return {**_inputs(props), **found, **({} if brought.ledger is None else {"ledger": brought.ledger})}
 
 
-def _found(props: Props) -> Props:
-    """What only `create` can know, and later operations must hand on: by then our own models are there too."""
-    return {"found": props["found"]} if props.get("found") is not None else {}
+def _kept(props: Props) -> Props:
+    """What only an operation that changes something can know, and `read` must hand on."""
+    return {"ledger": props["ledger"]} if props.get("ledger") is not None else {}
 
 
 def _known(value: object) -> bool:
@@ -158,10 +155,6 @@ def _differs(olds: Props, news: Props, key: str) -> bool:
 def _changed(olds: Props, news: Props, key: str) -> bool:
     """Also when the new value is not known yet: then something before it changes."""
     return olds.get(key) != news.get(key)
-
-
-def _source_changed(olds: Props, news: Props) -> bool:
-    return _known(news.get("source")) and _key(olds.get("source")) != _key(news.get("source"))
 
 
 def _drifted(olds: Props, news: Props) -> bool:

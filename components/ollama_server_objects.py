@@ -1,22 +1,38 @@
 """An Ollama server's objects, as Kubernetes spells them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from ipaddress import ip_address
 from typing import Any
 
-from components import pod_security, workload
+import pulumi
+
+from components import ollama_expose, ollama_volumes, workload
 from components.labels import OLLAMA_CLIENT, labels, namespace_labels, selector_labels
 from components.registries import STORE_PORT
-from components.sizes import GPU_RESOURCE, Size
+from components.settings_server import ExposeSettings, VolumeSettings
 from components.versions import OLLAMA_VERSION
+from replica_agent.ports import AGENT_PORT, GATE_PORT
 
-PORT = 11434
+PORT = GATE_PORT
+"""Where clients ask."""
 
-_MOUNT = "/data"
+_MIN_READY_S = 2
+"""A replica counts once it was Ready so long: one that falls over at once does not take the next one down."""
 
 
 def selector(server: str) -> dict[str, str]:
-    """Selects the pods of one server."""
+    """Selects the pods that clients ask."""
     return selector_labels(name="ollama", instance=server, component="inference")
+
+
+def writer_selector(server: str) -> dict[str, str]:
+    """Selects the pod that fills a shared volume."""
+    return selector_labels(name="ollama", instance=server, component="writer")
+
+
+def pullers(server: str, volume: VolumeSettings) -> dict[str, str]:
+    """Selects the pods that fetch models: whom the model store lets in."""
+    return writer_selector(server) if volume.mode == "shared" else selector(server)
 
 
 def object_labels(server: str) -> dict[str, str]:
@@ -24,128 +40,111 @@ def object_labels(server: str) -> dict[str, str]:
     return labels(name="ollama", instance=server, component="inference", version=OLLAMA_VERSION)
 
 
-def environment() -> list[dict[str, str]]:
-    """Ollama's own settings.
-
-    OLLAMA_NOPRUNE stays unset: it would keep what a broken pull left, but also every layer that a newer model
-    replaced, until the disk is full; and what a restart throws away comes back from the store in the same cluster.
-    """
-    values = {
-        # Every interface: the pod's address is not known before it starts, and network policies guard the port.
-        "OLLAMA_HOST": f"0.0.0.0:{PORT}",
-        # The key pair goes to $HOME/.ollama, and the root file system is read-only.
-        "HOME": _MOUNT,
-        "OLLAMA_MODELS": f"{_MOUNT}/models",
-        "OLLAMA_KEEP_ALIVE": "5m",
-        # Unset, it grows with the GPU's memory, and the same model needs another amount on another node.
-        "OLLAMA_CONTEXT_LENGTH": "4096",
-        "OLLAMA_NUM_PARALLEL": "1",
-        # Prompts never leave for a hosted model, whatever the name a client asks for.
-        "OLLAMA_NO_CLOUD": "1",
-    }
-    return [{"name": name, "value": value} for name, value in values.items()]
+def writer_labels(server: str) -> dict[str, str]:
+    """Labels of what belongs to the writer of a shared volume."""
+    return labels(name="ollama", instance=server, component="writer", version=OLLAMA_VERSION)
 
 
-def network_policy(
-    *, server: str, prefix: str, store: dict[str, str] | None, api_server_cidrs: Sequence[str]
-) -> dict[str, Any]:
-    """In: pods that are marked as clients. Out: the model store.
+def headless_selector(server: str, volume: VolumeSettings) -> dict[str, str]:
+    """Selects the pods that have a name of their own: the writer of a shared volume too."""
+    if volume.mode != "shared":
+        return selector(server)
+    return {key: value for key, value in selector(server).items() if not key.endswith("/component")}
 
-    Models arrive through the API server's proxy to the pod. Where the API server runs on the pod's own node, or the
-    network engine counts it as a node, that traffic passes by itself, as the kubelet's probes do; elsewhere
-    `api_server_cidrs` lets it in.
 
-    Args:
-        server: the server's name.
-        prefix: marks the stack's namespaces.
-        store: selector of the store's pods; None lets replicas fetch from registries (TCP 443) themselves.
-        api_server_cidrs: addresses from which the API server reaches pods.
+def ingress_rules(*, prefix: str, expose: ExposeSettings, api_server_cidrs: Sequence[str]) -> list[dict[str, Any]]:
+    """Who may reach the replicas: pods marked as clients, and whom the settings name.
+
+    A deploy looks at the agents through the API server's proxy to the pod. Where the API server runs on the pod's own
+    node, or the network engine counts it as a node, that traffic passes by itself, as the kubelet's probes do;
+    elsewhere `api_server_cidrs` lets it in. Nobody but those reaches the agent's own port.
     """
     clients = {
         "namespaceSelector": {"matchLabels": namespace_labels(prefix)},
         "podSelector": {"matchLabels": {OLLAMA_CLIENT: "true"}},
     }
+    asking = {"from": [clients, *ollama_expose.peers(expose)], "ports": workload.tcp(GATE_PORT)}
+    return [asking, *agent_rules(api_server_cidrs)]
+
+
+def agent_rules(api_server_cidrs: Sequence[str]) -> list[dict[str, Any]]:
+    """Lets the API server in. A rule whose `from` is empty lets everybody in, so then there is none."""
     blocks = [{"ipBlock": {"cidr": cidr}} for cidr in api_server_cidrs]
-    if store is None:
-        egress = workload.anywhere(443)
+    return [{"from": blocks, "ports": workload.tcp(GATE_PORT, AGENT_PORT)}] if blocks else []
+
+
+def egress_rules(
+    *, pulls: bool, store: dict[str, str] | None, api_server: pulumi.Input[Sequence[Mapping[str, Any]]]
+) -> pulumi.Output[list[dict[str, Any]]]:
+    """Whom the pods may reach: the API server, which has the wanted list, and where models come from.
+
+    Args:
+        pulls: whether they fetch models.
+        store: selector of the store's pods; None lets them fetch from registries (TCP 443) themselves.
+        api_server: addresses behind the Service `kubernetes`, as `{"ip", "port"}`.
+    """
+    if not pulls:
+        models: list[dict[str, Any]] = []
+    elif store is None:
+        models = [workload.anywhere(443)]
     else:
-        egress = {"to": [{"podSelector": {"matchLabels": store}}], "ports": workload.tcp(STORE_PORT)}
+        models = [{"to": [{"podSelector": {"matchLabels": store}}], "ports": workload.tcp(STORE_PORT)}]
+    return pulumi.Output.from_input(api_server).apply(lambda found: [*models, *map(_address, found)])
+
+
+def network_policy(
+    selected: dict[str, str], ingress: list[dict[str, Any]], egress: pulumi.Input[list[dict[str, Any]]]
+) -> dict[str, Any]:
+    """A NetworkPolicy's spec, for both directions."""
     return {
-        "podSelector": {"matchLabels": selector(server)},
+        "podSelector": {"matchLabels": selected},
         "policyTypes": ["Ingress", "Egress"],
-        "ingress": [{"from": [clients, *blocks], "ports": workload.tcp(PORT)}],
-        "egress": [egress],
+        "ingress": ingress,
+        "egress": egress,
     }
 
 
 def stateful_set(
-    *,
-    server: str,
-    replicas: int,
-    size: Size,
-    image: str,
-    account: str,
-    priority: str,
-    storage_class: str | None,
+    *, server: str, replicas: int, selected: dict[str, str], template: dict[str, Any], claims: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    """Replicas, each with its own volume.
+    """Replicas.
 
     Args:
-        server: name of the StatefulSet and of its service.
+        server: name of the server; the headless service has it, with `-pods`.
         replicas: how many.
-        size: of each.
-        image: Ollama's, by tag or digest.
-        account: service account; its token is not mounted.
-        priority: name of the priority class.
-        storage_class: None for the cluster's default.
+        selected: labels that select the pods.
+        template: of the pods.
+        claims: templates of volumes that each replica has of its own.
     """
-    chosen = selector(server)
     spec: dict[str, Any] = {
-        **pod_security.POD_SPEC,
-        "serviceAccountName": account,
-        "priorityClassName": priority,
-        # An answer that is being streamed gets this long to end.
-        "terminationGracePeriodSeconds": 60,
-        "topologySpreadConstraints": workload.spread(chosen),
-        "containers": [_container(image, size)],
-        "volumes": [workload.temporary_volume("1Gi")],
-    }
-    if size.gpus:
-        # GPU nodes carry this taint nearly everywhere, to keep pods off that need no GPU.
-        spec["tolerations"] = [{"key": GPU_RESOURCE, "operator": "Exists", "effect": "NoSchedule"}]
-    return {
         "replicas": replicas,
         # Replicas do not know each other; one by one, the third would wait for two others to start first.
         "podManagementPolicy": "Parallel",
+        # One at a time, and the next only once the last serves: with its models, so never fewer than all but one.
+        "updateStrategy": {"type": "RollingUpdate"},
+        "minReadySeconds": _MIN_READY_S,
         "serviceName": f"{server}-pods",
-        "selector": {"matchLabels": chosen},
-        # A volume is a cache of what the settings name. A disk kept from an earlier, larger scale would bring back
-        # models that were removed meanwhile, and costs money until then; the store makes filling a new one cheap.
-        "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Delete", "whenScaled": "Delete"},
-        "template": {"metadata": {"labels": object_labels(server)}, "spec": spec},
-        "volumeClaimTemplates": [workload.claim_template(size.storage, storage_class)],
+        "selector": {"matchLabels": selected},
+        "template": template,
     }
+    if not claims:
+        return spec
+    # A volume is a cache of what the settings name. A disk kept from an earlier, larger scale would bring back
+    # models that were removed meanwhile, and costs money until then; the store makes filling a new one cheap.
+    retention = {"whenDeleted": "Delete", "whenScaled": "Delete"}
+    return {**spec, "persistentVolumeClaimRetentionPolicy": retention, "volumeClaimTemplates": claims}
 
 
-def _container(image: str, size: Size) -> dict[str, Any]:
-    # /api/version answers from memory. A path that reads models would fail while a pull keeps the disk busy, and
-    # a restart in the middle of a pull loses what it had.
-    version = {"httpGet": {"path": "/api/version", "port": "http"}}
+def claims(volume: VolumeSettings, storage: str, storage_class: str | None) -> list[dict[str, Any]]:
+    """Claim templates of the replicas; none where they share a volume."""
+    if volume.mode == "shared":
+        return []
+    return [workload.claim_template(storage, storage_class, ollama_volumes.access_mode(volume))]
+
+
+def _address(found: Mapping[str, Any]) -> dict[str, Any]:
+    address = ip_address(str(found["ip"]))
     return {
-        "name": "ollama",
-        "image": image,
-        "imagePullPolicy": "IfNotPresent",
-        "args": ["serve"],
-        "env": environment(),
-        "ports": [{"name": "http", "containerPort": PORT, "protocol": "TCP"}],
-        "startupProbe": {**version, "periodSeconds": 1, "timeoutSeconds": 5, "failureThreshold": 300},
-        "readinessProbe": {**version, "periodSeconds": 5, "timeoutSeconds": 5, "failureThreshold": 3},
-        # Two minutes without an answer, ten seconds each: hashing a large blob takes all the CPU it may have.
-        "livenessProbe": {**version, "periodSeconds": 20, "timeoutSeconds": 10, "failureThreshold": 6},
-        "resources": size.resources(),
-        "securityContext": pod_security.CONTAINER,
-        "volumeMounts": [
-            {"name": workload.DATA, "mountPath": _MOUNT},
-            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
-        ],
+        "to": [{"ipBlock": {"cidr": f"{address}/{address.max_prefixlen}"}}],
+        "ports": workload.tcp(int(found["port"])),
     }

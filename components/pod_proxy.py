@@ -65,13 +65,17 @@ class PodProxy(AbstractAsyncContextManager["PodProxy"]):
         for client in (self._api, *self._pods):
             await client.aclose()
 
-    def ollama(self, pod: str, port: int) -> OllamaClient:
-        """A client of the Ollama in `pod`; closed with this object."""
+    def http(self, pod: str, port: int) -> httpx.AsyncClient:
+        """A client of what listens on `port` in `pod`; closed with this object."""
         base = f"{self._server}/api/v1/namespaces/{self._namespace}/pods/{pod}:{port}/proxy"
         params: dict[str, Any] = {**self._params, "base_url": base}
         client = httpx.AsyncClient(**params)
         self._pods.append(client)
-        return OllamaClient(client, pod)
+        return client
+
+    def ollama(self, pod: str, port: int) -> OllamaClient:
+        """A client of the Ollama in `pod`; closed with this object."""
+        return OllamaClient(self.http(pod, port), pod)
 
     async def stateful_set_exists(self, name: str) -> bool:
         """Whether the StatefulSet is there; False too when its namespace is not."""
@@ -131,7 +135,7 @@ def _refused(path: str, pod: str | None, response: httpx.Response) -> OllamaErro
     status = response.status_code
     told = f"the API server answered {status} to GET {path}: {_message(response)}"
     if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        hint = "the user needs `get` on pods and statefulsets, and `get`, `create`, `delete` on pods/proxy"
+        hint = "the user needs `get` on pods, pods/proxy and statefulsets; or see the server's `reach.mode`"
         return ConfigurationError(pod, None, told, hint)
     if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return TransientError(pod, None, told, "deploy again")

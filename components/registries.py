@@ -10,6 +10,11 @@ DEFAULT_HOST = "registry.ollama.ai"
 STORE_SERVICE = "model-store"
 STORE_PORT = 5000
 
+PUSHED_HOST = "model-store.local"
+"""The registry of models that are pushed to the store. It is nowhere else: only the store answers for it."""
+UPLOAD_SECRET = "model-store-upload"  # noqa: S105
+"""The Secret whose key `token` holds what whoever pushes to the store must show."""
+
 
 def alias_of(host: str) -> str:
     """The name of the service that stands for the registry `host`: a DNS label, such as `registry-ollama-ai`."""

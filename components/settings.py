@@ -10,18 +10,16 @@ from typing import Annotated, Any, Literal
 
 import pulumi
 from pulumi.runtime import config as runtime_config
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic.alias_generators import to_camel
+from pydantic import Field, ValidationError
 
 from components import settings_checks
+from components.settings_base import Section, Texts
 from components.settings_faults import Fault, shape_faults
+from components.settings_server import ServerSettings
+from components.settings_store import ModelStoreSettings
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=to_camel)
-
-
-class ClusterSettings(_Section):
+class ClusterSettings(Section):
     """Which cluster, and what of it is used."""
 
     mode: Literal["adopt"] = "adopt"
@@ -29,67 +27,11 @@ class ClusterSettings(_Section):
     """A context of the kubeconfig; the current one where none is named."""
     storage_class: str | None = None
     """For every volume; the cluster's default class where none is named."""
-    api_server_cidrs: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    api_server_cidrs: Texts = ()
     """Addresses from which the API server reaches pods, where the network engine counts those as foreign."""
 
 
-class UpstreamSettings(_Section):
-    """A registry that the ModelStore pulls through."""
-
-    host: str
-    mirrors: Annotated[tuple[str, ...], Field(strict=False)] = ()
-    """URLs that are tried, in order, before the registry itself."""
-
-
-class ModelStoreSettings(_Section):
-    """The registry in the cluster that holds each blob once."""
-
-    enabled: bool = True
-    storage: str = "20Gi"
-    upstreams: Annotated[tuple[UpstreamSettings, ...], Field(strict=False)] = (
-        UpstreamSettings(host="registry.ollama.ai"),
-    )
-
-
-class ComputeSettings(_Section):
-    """CPU and memory, as Kubernetes quantities."""
-
-    cpu: str
-    memory: str
-
-
-class ResourceSettings(_Section):
-    """What one replica asks for, and what it may use at most."""
-
-    requests: ComputeSettings
-    limits: ComputeSettings
-
-
-class ModelSettings(_Section):
-    """One model that every replica of a server holds."""
-
-    name: str
-    """What clients call it, such as `smollm2:135m`."""
-    source: str | None = None
-    """What is pulled; `name` itself where nothing is given."""
-    digest: str | None = None
-    """`sha256:<64 hex>` of the manifest, as `ollama list` and /api/tags show it (there without `sha256:`)."""
-
-
-class ServerSettings(_Section):
-    """One Ollama server: replicas in the cluster, or a `url` of one that already runs."""
-
-    name: str
-    replicas: int = 1
-    resource_class: Literal["small", "medium", "large"] | None = Field(default=None, alias="class")
-    resources: ResourceSettings | None = None
-    storage: str | None = None
-    """Of each replica's volume; the class has one, explicit resources need it said."""
-    url: str | None = None
-    models: Annotated[tuple[ModelSettings, ...], Field(strict=False)] = ()
-
-
-class Settings(_Section):
+class Settings(Section):
     """The whole configuration of a stack."""
 
     environment: Literal["dev", "prod"] = "dev"
@@ -98,7 +40,7 @@ class Settings(_Section):
     cluster: ClusterSettings = ClusterSettings()
     model_store: ModelStoreSettings = ModelStoreSettings()
     servers: Annotated[tuple[ServerSettings, ...], Field(strict=False)] = ()
-    image_digests: dict[str, str] = {}
+    image_digests: dict[str, str] = Field(default_factory=dict[str, str])
     """Image name in `components.versions.IMAGES` to the `sha256:<64 hex>` that is deployed."""
 
 

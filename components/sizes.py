@@ -7,7 +7,7 @@ from typing import Any
 
 from components.cluster_baseline import Demand
 from components.quantity import parse_bytes, parse_cpu
-from components.settings import ServerSettings
+from components.settings_server import ServerSettings
 
 GPU_RESOURCE = "nvidia.com/gpu"
 
@@ -42,6 +42,9 @@ class Size:
         )
 
 
+AGENT = Size(cpu="25m", cpu_limit="1", memory="64Mi", memory_limit="256Mi", storage="0")
+"""The sidecar of each replica: it passes requests on and, while models come, reads progress."""
+
 CLASSES = MappingProxyType(
     {
         # Models of 1 to 7 billion parameters; runs without a GPU.
@@ -71,3 +74,23 @@ def size_of(server: ServerSettings) -> Size:
     else:
         raise ValueError(f"server `{server.name}` has no size; its settings were never checked")
     return chosen if server.storage is None else replace(chosen, storage=server.storage)
+
+
+def demand_of(server: ServerSettings) -> Demand:
+    """What a server in the cluster asks of the namespace: replicas, their agents, volumes, ports of services."""
+    size = size_of(server)
+    shared = server.volume.mode == "shared"
+    pods = server.replicas + (1 if shared else 0)
+    volumes = 1 if shared else server.replicas
+    # A claim of one's own is one's own business.
+    volumes = 0 if server.volume.claim is not None else volumes
+    opened = server.expose.type != "ClusterIP"
+    return Demand(
+        pods=pods,
+        cpu=(parse_cpu(size.cpu) + parse_cpu(AGENT.cpu)) * pods,
+        memory=(parse_bytes(size.memory) + parse_bytes(AGENT.memory)) * pods,
+        memory_limit=(parse_bytes(size.memory_limit) + parse_bytes(AGENT.memory_limit)) * pods,
+        storage=parse_bytes(size.storage) * volumes,
+        node_ports=1 if opened else 0,
+        load_balancers=1 if server.expose.type == "LoadBalancer" else 0,
+    )

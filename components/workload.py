@@ -11,15 +11,17 @@ def wire(spelled: object) -> Any:  # noqa: ANN401
     return spelled
 
 
-def claim_template(storage: str, storage_class: str | None) -> dict[str, Any]:
-    """A volume that one pod writes; no class means the cluster's default."""
-    spec: dict[str, Any] = {
-        "accessModes": ["ReadWriteOnce"],
-        "resources": {"requests": {"storage": storage}},
-    }
+def claim_spec(storage: str, storage_class: str | None, access_mode: str) -> dict[str, Any]:
+    """A claim on a volume; no class means the cluster's default."""
+    spec: dict[str, Any] = {"accessModes": [access_mode], "resources": {"requests": {"storage": storage}}}
     if storage_class is not None:
         spec["storageClassName"] = storage_class
-    return {"metadata": {"name": DATA}, "spec": spec}
+    return spec
+
+
+def claim_template(storage: str, storage_class: str | None, access_mode: str = "ReadWriteOnce") -> dict[str, Any]:
+    """A volume for each pod."""
+    return {"metadata": {"name": DATA}, "spec": claim_spec(storage, storage_class, access_mode)}
 
 
 def service(selector: dict[str, str], port: int) -> dict[str, Any]:

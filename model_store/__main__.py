@@ -1,8 +1,9 @@
-"""``python -m model_store --config FILE``."""
+"""``python -m model_store --config FILE``: run the store, or look at what its garbage collection would do."""
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import signal
 import socket
 import sys
@@ -12,7 +13,9 @@ import uvicorn
 
 from model_store.app import create_app
 from model_store.config import ConfigError, StoreConfig, load
+from model_store.dry_run import table
 from model_store.logs import event, set_up
+from model_store.store import Store
 from model_store.volume import Volume, VolumeInUseError
 
 # A pod that is being replaced has its grace period to let the volume go.
@@ -30,6 +33,23 @@ def _bind(config: StoreConfig) -> socket.socket:
     return listener
 
 
+def _dry_run(config: StoreConfig) -> int:
+    try:
+        print(table(config))
+    except OSError as error:
+        print(f"the volume cannot be read: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+async def _collect(config: StoreConfig, volume: Volume) -> None:
+    store = Store(config, volume)
+    try:
+        await store.collector.collect()
+    finally:
+        await store.close()
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the service until SIGTERM or SIGINT.
 
@@ -39,7 +59,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m model_store", description="Pull-through store for models.")
     parser.add_argument("--config", type=Path, required=True, help="JSON config file")
     parser.add_argument("--check", action="store_true", help="check the config and exit")
+    parser.add_argument("--collect", action="store_true", help="collect garbage once and exit; no store may run")
+    parser.add_argument("--dry-run", action="store_true", help="with --collect: only print what would go, and why")
     options = parser.parse_args(arguments)
+    if options.dry_run and not options.collect:
+        parser.error("--dry-run goes with --collect")
     try:
         config = load(options.config)
     except ConfigError as error:
@@ -47,10 +71,16 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     if options.check:
         return 0
+    if options.dry_run:
+        return _dry_run(config)
     set_up()
     volume = Volume(config.root)
     try:
-        recovered = volume.open(lock_wait_s=_LOCK_WAIT_S)
+        recovered = volume.open(lock_wait_s=0.0 if options.collect else _LOCK_WAIT_S)
+        if options.collect:
+            asyncio.run(_collect(config, volume))
+            volume.close()
+            return 0
         listener = _bind(config)
     except (OSError, VolumeInUseError) as error:
         print(f"the model store cannot start: {error}", file=sys.stderr)

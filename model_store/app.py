@@ -16,27 +16,17 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from model_store.capacity import Capacity
 from model_store.config import StoreConfig, UpstreamConfig
-from model_store.downloads import Downloads
-from model_store.errors import (
-    BlobUnknownError,
-    RangeError,
-    StoreError,
-    UnsupportedError,
-    UpstreamFailedError,
-    volume_error,
-)
+from model_store.errors import RangeError, StoreError, UnsupportedError, volume_error
 from model_store.growing import Download
 from model_store.logs import AccessLog, event
-from model_store.manifests import ManifestService, layers_of
+from model_store.manifests import layers_of
 from model_store.metrics import Metrics
 from model_store.names import Digest, check_repository, parse_reference
-from model_store.push import API, PushHandlers
+from model_store.push import API
 from model_store.ranges import ByteRange, UnsatisfiableRange, parse_range
-from model_store.transfer import BlobResponse, Transfers
-from model_store.uploads import Uploads
-from model_store.upstream import Upstream
+from model_store.store import Store
+from model_store.transfer import BlobResponse
 from model_store.volume import Volume
 
 __all__ = ["create_app"]
@@ -51,42 +41,48 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 def create_app(config: StoreConfig, volume: Volume) -> ASGIApp:
     """Build the service on an opened volume."""
-    store = _Store(config, volume)
-    push = store.push
+    handlers = _Handlers(config, volume)
+    push, metrics = handlers.push, handlers.store.metrics
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncGenerator[None]:
+        handlers.store.start()
         try:
             yield
         finally:
-            await store.close()
+            await handlers.store.close()
 
-    def route(path: str, name: str, handlers: dict[str, Handler]) -> Route:
-        return Route(path, _guarded(name, handlers, store.metrics), methods=_METHODS)
+    def route(path: str, name: str, answers: dict[str, Handler]) -> Route:
+        return Route(path, _guarded(name, answers, metrics), methods=_METHODS)
 
     app = Starlette(
         lifespan=lifespan,
         routes=[
-            route("/healthz", "health", {"GET": store.alive}),
-            route("/readyz", "ready", {"GET": store.ready}),
-            route("/metrics", "metrics", {"GET": store.scrape}),
-            route("/v2/", "api", {"GET": store.api, "HEAD": store.api}),
+            route("/healthz", "health", {"GET": handlers.alive}),
+            route("/readyz", "ready", {"GET": handlers.ready}),
+            route("/metrics", "metrics", {"GET": handlers.scrape}),
+            route("/v2/", "api", {"GET": handlers.api, "HEAD": handlers.api}),
             route("/v2/{name:path}/blobs/uploads/", "uploads", {"POST": push.begin}),
             route(
                 "/v2/{name:path}/blobs/uploads/{id}",
                 "uploads",
-                {"PATCH": push.append, "PUT": push.finish, "DELETE": push.drop},
+                {"GET": push.status, "PATCH": push.append, "PUT": push.finish, "DELETE": push.drop},
             ),
-            route("/v2/{name:path}/blobs/{digest}", "blobs", {"GET": store.blob, "HEAD": store.blob}),
+            route("/v2/{name:path}/blobs/{digest}", "blobs", {"GET": handlers.blob, "HEAD": handlers.blob}),
             route(
                 "/v2/{name:path}/manifests/{reference}",
                 "manifests",
-                {"GET": store.manifest, "HEAD": store.manifest, "PUT": push.put_manifest},
+                {
+                    "GET": handlers.manifest,
+                    "HEAD": handlers.manifest,
+                    "PUT": push.put_manifest,
+                    "DELETE": push.delete_manifest,
+                },
             ),
         ],
         exception_handlers={HTTPException: _no_such_path},
     )
-    return AccessLog(app, store.metrics)
+    return AccessLog(app, metrics)
 
 
 async def _no_such_path(_request: Request, _error: Exception) -> Response:
@@ -130,42 +126,19 @@ def _refuse(request: Request, error: StoreError, metrics: Metrics) -> Response:
         # Ollama does not look at a part's status: a body as long as the part would
         # be written into the model as its bytes.
         body = b""
-    return Response(body, error.status, API, "application/json")
+    return Response(body, error.status, {**API, **error.headers}, "application/json")
 
 
-class _Store:
-    """The parts of one running store."""
+class _Handlers:
+    """Answers what reads."""
 
     def __init__(self, config: StoreConfig, volume: Volume) -> None:
-        self.metrics = Metrics()
         self._config = config
         self._volume = volume
-        self._capacity = Capacity(volume, max_bytes=config.max_bytes, min_free=config.min_free_bytes)
-        self._upstream = Upstream(self.metrics)
-        self._manifests = ManifestService(volume, self._upstream, self.metrics, fresh_s=config.tag_fresh_seconds)
-        self._downloads = Downloads(volume, self._capacity, self._upstream, self.metrics)
-        self.push = PushHandlers(
-            volume,
-            Uploads(volume, self._capacity),
-            self._manifests,
-            self._downloads,
-            self.upstream_of if config.uploads else None,
-        )
-        self._transfers = Transfers()
-        self._by_alias = {upstream.alias: upstream for upstream in config.upstreams}
-        watch = self.metrics.observe
-        watch(self.metrics.downloads, lambda: self._downloads.count)
-        watch(self.metrics.blobs, lambda: volume.blob_count)
-        watch(self.metrics.stored_bytes, lambda: volume.blob_bytes)
-        watch(self.metrics.partial_bytes, volume.partial_bytes)
-        watch(self.metrics.disk_free, volume.free_bytes)
-        self.metrics.max_bytes.set(config.max_bytes if config.max_bytes is not None else 0)
-
-    async def close(self) -> None:
-        """End downloads and connections."""
-        await self._manifests.close()
-        await self._downloads.close()
-        await self._upstream.close()
+        self.store = Store(config, volume)
+        self.push = self.store.push_handlers(self.upstream_of)
+        registries = [*config.upstreams, *([config.uploads.repositories] if config.uploads is not None else [])]
+        self._by_alias = {one.alias: one for one in registries}
 
     def upstream_of(self, request: Request) -> tuple[UpstreamConfig, str]:
         label = request.headers.get("host", "").partition(":")[0].partition(".")[0].lower()
@@ -183,7 +156,7 @@ class _Store:
         return PlainTextResponse("ok\n")
 
     async def scrape(self, _request: Request) -> Response:
-        body = await asyncio.to_thread(self.metrics.render)
+        body = await asyncio.to_thread(self.store.metrics.render)
         return Response(body, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def api(self, _request: Request) -> Response:
@@ -193,13 +166,13 @@ class _Store:
         upstream, repository = self.upstream_of(request)
         reference = parse_reference(request.path_params["reference"])
         agent = request.headers.get("user-agent")
-        found = await self._manifests.get(upstream, repository, reference, agent)
+        found = await self.store.manifests.get(upstream, repository, reference, agent)
         notes = request.scope["model_store"]
         notes["upstream"] = found.source in {"upstream", "stale"}
         notes["source"] = found.source
         if request.method == "GET":
             # The only answer whose text Ollama shows its user, so the place to say that a model does not fit.
-            self._capacity.check(f"{repository}:{reference}", layers_of(found.body))
+            await self.store.capacity.check(f"{repository}:{reference}", layers_of(found.body))
         headers = {
             **API,
             "Docker-Content-Digest": str(found.digest),
@@ -222,41 +195,41 @@ class _Store:
             "Cache-Control": "max-age=31536000, immutable",
         }
         notes = request.scope["model_store"]
+        self.store.leases.used(digest)
         # A running download comes first: while it syncs, its blob is not stored yet.
-        download = self._downloads.running(digest)
+        download = self.store.downloads.running(digest)
         stored = self._volume.blob_size(digest) if download is None else None
         if request.method == "HEAD":
             total = stored
             if total is None:
                 notes["upstream"] = True
-                total = await self._size_elsewhere(upstream, repository, digest, download)
+                total = await self._size_elsewhere(request, upstream, repository, digest, download)
             headers["Content-Length"] = str(total)
             return Response(None, 200, headers, "application/octet-stream")
         if stored is not None:
             fd, total, download = self._volume.open_blob(digest), stored, None
         else:
             notes["upstream"] = True
-            download = self._downloads.join(upstream, repository, digest)
+            download = self.store.downloads.join(upstream, repository, digest, request.headers.get("user-agent"))
             fd = os.dup(download.fd)
             try:
                 total = await self._wait_size(download.size(), digest)
             except BaseException:
                 os.close(fd)
                 raise
-        return self._send(request, fd, total, headers, download)
+        return self._send(request, fd, digest, total, headers=headers, download=download)
 
     async def _size_elsewhere(
-        self, upstream: UpstreamConfig, repository: str, digest: Digest, download: Download | None
+        self,
+        request: Request,
+        upstream: UpstreamConfig,
+        repository: str,
+        digest: Digest,
+        download: Download | None,
     ) -> int:
         if download is not None:
             return await self._wait_size(download.size(), digest)
-        try:
-            return await self._downloads.size(upstream, repository, digest)
-        except UpstreamFailedError as error:
-            if not self._config.uploads:
-                raise
-            # The first request of a push asks whether the blob is here; it must go on without an upstream.
-            raise BlobUnknownError(error.message, error.attempts) from error
+        return await self.store.downloads.size(upstream, repository, digest, request.headers.get("user-agent"))
 
     async def _wait_size(self, size: Awaitable[int], digest: Digest) -> int:
         try:
@@ -268,7 +241,14 @@ class _Store:
             ) from error
 
     def _send(
-        self, request: Request, fd: int, total: int, headers: dict[str, str], download: Download | None
+        self,
+        request: Request,
+        fd: int,
+        digest: Digest,
+        total: int,
+        *,
+        headers: dict[str, str],
+        download: Download | None,
     ) -> Response:
         if_range = request.headers.get("if-range")
         asked = request.headers.get("range") if if_range in {None, headers["ETag"]} else None
@@ -288,10 +268,11 @@ class _Store:
             headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{total}"
         return BlobResponse(
             fd,
+            digest,
             part if part is not None else ByteRange(0, total),
             status=status,
             headers=headers,
-            transfers=self._transfers,
+            transfers=self.store.transfers,
             download=download,
             may_hang_up=part is None and request.headers.get("user-agent", "").startswith("ollama/"),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, cast
 from urllib.parse import urlsplit
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-__all__ = ["ConfigError", "StoreConfig", "UpstreamConfig", "load", "parse"]
+__all__ = ["CollectConfig", "ConfigError", "StoreConfig", "UploadsConfig", "UpstreamConfig", "load", "parse"]
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _HOST = re.compile(r"[A-Za-z0-9._-]+(:[0-9]{1,5})?")
@@ -62,6 +62,11 @@ def _endpoint(value: str) -> str:
     return value.rstrip("/")
 
 
+_Host = Annotated[str, AfterValidator(_matches(_HOST, "a host name, with or without :port"))]
+_Alias = Annotated[str, AfterValidator(_matches(_LABEL, "a DNS label (a-z, 0-9, '-', at most 63)"))]
+_Path = Annotated[Path, Field(strict=False), AfterValidator(_absolute)]
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, strict=True)
 
@@ -73,11 +78,50 @@ class UpstreamConfig(_Strict):
         host: The registry's name, as in a model's full name.
         alias: First label of the Host header that selects it.
         endpoints: Base URLs in the order to ask: mirrors, then the registry itself.
+        credentials_file: Folder with the files `username` and `password`, as a mounted Secret of type
+            kubernetes.io/basic-auth has them. See `credentials` for who is shown them.
     """
 
-    host: Annotated[str, AfterValidator(_matches(_HOST, "a host name, with or without :port"))]
-    alias: Annotated[str, AfterValidator(_matches(_LABEL, "a DNS label (a-z, 0-9, '-', at most 63)"))]
+    host: _Host
+    alias: _Alias
     endpoints: list[Annotated[str, AfterValidator(_endpoint)]] = Field(min_length=1)
+    credentials_file: _Path | None = None
+
+
+class UploadsConfig(_Strict):
+    """Pushing, into repositories of a registry that is nowhere else.
+
+    Attributes:
+        host: The name of that registry, as in a model's full name.
+        alias: First label of the Host header that selects it.
+        token_file: Holds the token that whoever pushes or deletes must show; read at each use.
+    """
+
+    host: _Host
+    alias: _Alias
+    token_file: _Path
+
+    @property
+    def repositories(self) -> UpstreamConfig:
+        """The registry itself: without endpoints, since what it has is on the volume or nowhere."""
+        return UpstreamConfig.model_construct(host=self.host, alias=self.alias, endpoints=[], credentials_file=None)
+
+
+class CollectConfig(_Strict):
+    """Garbage collection.
+
+    Attributes:
+        enabled: Whether models that nobody wants are deleted. What nothing refers to goes in any case.
+        keep_seconds: Since such a model was last pulled, or last wanted.
+        interval_seconds: Between two collections; the first is at the start.
+        lease_seconds: For so long a manifest that was handed out promises its blobs, from the last request
+            for any of them. Also how long a pushed blob waits for its manifest.
+    """
+
+    enabled: bool = False
+    keep_seconds: float = Field(default=7 * 24 * 3600.0, ge=0)
+    interval_seconds: float = Field(default=600.0, gt=0)
+    lease_seconds: float = Field(default=600.0, ge=1)
 
 
 class StoreConfig(_Strict):
@@ -92,18 +136,25 @@ class StoreConfig(_Strict):
             replicas that pull at the same time cost one upstream request.
         shutdown_seconds: How long open transfers may go on after SIGTERM; below
             the pod's grace period (30 s by default).
-        uploads: Whether clients may push. Off by default: whoever can push can
-            replace the model that every replica pulls.
+        uploads: Where clients may push, and with which token; None: nowhere.
+        wanted_file: The models that the stack's servers want (see `wanted`); read again when it changes.
+        collect: Garbage collection.
+        scrub_seconds: How often each blob's bytes are hashed again; 0: never.
+        scrub_bytes_per_second: How fast at most.
         upstreams: The first serves every Host that no alias matches.
     """
 
-    root: Annotated[Path, Field(strict=False), AfterValidator(_absolute)]
+    root: _Path
     listen: Annotated[str, AfterValidator(_listen)] = "0.0.0.0:5000"
     max_bytes: int | None = Field(default=None, gt=0)
     min_free_bytes: int = Field(default=64 << 20, ge=0)
     tag_fresh_seconds: float = Field(default=5.0, ge=0, le=3600)
     shutdown_seconds: int = Field(default=25, ge=0, le=600)
-    uploads: bool = False
+    uploads: UploadsConfig | None = None
+    wanted_file: _Path | None = None
+    collect: CollectConfig = CollectConfig()
+    scrub_seconds: float = Field(default=7 * 24 * 3600.0, ge=0)
+    scrub_bytes_per_second: int = Field(default=32 << 20, gt=0)
     upstreams: list[UpstreamConfig] = Field(min_length=1)
 
     @property
@@ -113,26 +164,32 @@ class StoreConfig(_Strict):
         return host.strip("[]"), int(port)
 
 
-def _duplicates(raw: object) -> list[str]:
-    """Look for doubles in the raw document: pydantic would report them only once all else is right."""
-    if not isinstance(raw, dict):
-        return []
-    upstreams = cast("dict[str, Any]", raw).get("upstreams")
-    if not isinstance(upstreams, list):
-        return []
-    faults: list[str] = []
-    for key in ("host", "alias"):
-        seen: dict[str, int] = {}
+def _registries(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    upstreams = document.get("upstreams")
+    if isinstance(upstreams, list):
         for index, item in enumerate(cast("list[object]", upstreams)):
-            value = cast("dict[str, Any]", item).get(key) if isinstance(item, dict) else None
-            if not isinstance(value, str):
-                continue
-            if value in seen:
-                faults.append(
-                    f"upstreams.{index}.{key}: {value!r} is taken by upstreams.{seen[value]}; give each its own"
-                )
-            seen.setdefault(value, index)
-    return faults
+            if isinstance(item, dict):
+                yield f"upstreams.{index}", cast("dict[str, Any]", item)
+    uploads = document.get("uploads")
+    if isinstance(uploads, dict):
+        yield "uploads", cast("dict[str, Any]", uploads)
+
+
+def _crossed(document: Mapping[str, Any]) -> Iterator[str]:
+    """Faults between keys, found in the raw document: pydantic would report them only once all else is right."""
+    for key in ("host", "alias"):
+        seen: dict[str, str] = {}
+        for place, item in _registries(document):
+            value = item.get(key)
+            if isinstance(value, str) and seen.setdefault(value, place) != place:
+                yield f"{place}.{key}: {value!r} is taken by {seen[value]}; give each its own"
+    collect = document.get("collect")
+    enabled = isinstance(collect, dict) and cast("dict[str, Any]", collect).get("enabled") is True
+    if enabled and document.get("wantedFile") is None:
+        yield (
+            "wantedFile: is required where collect.enabled is true: without it nothing is known to be wanted; "
+            "give the path of the list, or set collect.enabled to false"
+        )
 
 
 def parse(text: str, source: str) -> StoreConfig:
@@ -157,7 +214,8 @@ def parse(text: str, source: str) -> StoreConfig:
         for fault in error.errors(include_url=False):
             where = ".".join(str(part) for part in fault["loc"]) or "(the document)"
             faults.append(f"{where}: {fault['msg']}")
-    faults += _duplicates(raw)
+    if isinstance(raw, dict):
+        faults += _crossed(cast("dict[str, Any]", raw))
     if config is None or faults:
         raise ConfigError("\n".join([f"{source} has {len(faults)} fault(s):", *(f"  {f}" for f in faults)]))
     return config

@@ -7,7 +7,7 @@ import logging
 import os
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from http import HTTPStatus
 
@@ -15,6 +15,7 @@ import httpx
 
 from model_store.capacity import Capacity
 from model_store.config import UpstreamConfig
+from model_store.credentials import shown_to
 from model_store.errors import (
     Attempt,
     BlobUnknownError,
@@ -68,20 +69,31 @@ class Downloads:
         """The running download of a blob."""
         return self._running.get(digest.hex)
 
-    def join(self, upstream: UpstreamConfig, repository: str, digest: Digest) -> Download:
+    def join(
+        self, upstream: UpstreamConfig, repository: str, digest: Digest, user_agent: str | None = None
+    ) -> Download:
         """Join the running download of a blob that is not stored, or begin it.
 
+        Args:
+            upstream: Whose.
+            repository: For example ``library/smollm2``.
+            digest: Of the blob.
+            user_agent: Of the client that asks first: some registries answer Ollama otherwise than others.
+
         Raises:
+            BlobUnknownError: When the upstream has no endpoint: its blobs are on the volume or nowhere.
             StoreError: When the volume takes no file.
         """
         download = self._running.get(digest.hex)
         if download is None:
+            if not upstream.endpoints:
+                raise _nowhere(upstream, repository, digest)
             try:
                 download = Download(self._volume, digest)
             except OSError as error:
                 raise volume_error(f"opening the download of blob {digest}", error) from error
             self._running[digest.hex] = download
-            task = asyncio.create_task(self._run(download, upstream, repository))
+            task = asyncio.create_task(self._run(download, upstream, repository, user_agent))
             self._tasks.add(task)
             task.add_done_callback(self._ended)
         return download
@@ -98,21 +110,31 @@ class Downloads:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._sizes.close()
 
-    async def size(self, upstream: UpstreamConfig, repository: str, digest: Digest) -> int:
+    async def size(
+        self, upstream: UpstreamConfig, repository: str, digest: Digest, user_agent: str | None = None
+    ) -> int:
         """The size of a blob that is neither stored nor running, from upstream, without downloading it.
 
         Raises:
             StoreError: When no endpoint gives it.
         """
+        if not upstream.endpoints:
+            raise _nowhere(upstream, repository, digest)
         key = (upstream.alias, str(digest))
-        return await self._sizes.do(key, lambda: self._ask_size(upstream, repository, digest))
+        return await self._sizes.do(key, lambda: self._ask_size(upstream, repository, digest, user_agent))
 
-    async def _ask_size(self, upstream: UpstreamConfig, repository: str, digest: Digest) -> int:
+    async def _ask_size(self, upstream: UpstreamConfig, repository: str, digest: Digest, user_agent: str | None) -> int:
         attempts: list[Attempt] = []
         for endpoint in upstream.endpoints:
             try:
                 async with self._upstream.request(
-                    "HEAD", endpoint, repository, kind="blobs", reference=str(digest), headers={}
+                    "HEAD",
+                    endpoint,
+                    repository,
+                    kind="blobs",
+                    reference=str(digest),
+                    headers=_agent(user_agent),
+                    credentials=shown_to(upstream, endpoint),
                 ) as answer:
                     if answer.status_code != HTTPStatus.OK:
                         raise await self._upstream.refusal(endpoint, answer)
@@ -121,7 +143,7 @@ class Downloads:
                 attempts.append(error.attempt)
         raise verdict(f"blob {digest} of {repository}", attempts, BlobUnknownError)
 
-    async def _run(self, download: Download, upstream: UpstreamConfig, repository: str) -> None:
+    async def _run(self, download: Download, upstream: UpstreamConfig, repository: str, user_agent: str | None) -> None:
         digest, began = download.digest, time.monotonic()
         outcome = "internal"
         try:
@@ -129,7 +151,7 @@ class Downloads:
             resumed = download.have
             self._metrics.downloads_started.labels("yes" if resumed else "no").inc()
             event("download_started", digest=str(digest), repository=repository, resumed_at=resumed)
-            await self._complete(download, upstream, repository)
+            await self._complete(download, upstream, repository, user_agent)
             outcome = "stored"
         except StoreError as error:
             outcome = error.reason
@@ -166,13 +188,15 @@ class Downloads:
                 **({"cause": download.error.message} if download.error is not None else {}),
             )
 
-    async def _complete(self, download: Download, upstream: UpstreamConfig, repository: str) -> None:
+    async def _complete(
+        self, download: Download, upstream: UpstreamConfig, repository: str, user_agent: str | None
+    ) -> None:
         # A kill between the last byte and the rename leaves a whole blob: no upstream is needed for it.
         whole = download.have > 0 and download.matches
         if whole:
             download.total = download.have
         else:
-            used = await self._fill(download, upstream, repository)
+            used = await self._fill(download, upstream, repository, _agent(user_agent))
             if not download.matches:
                 await self._reject(download, used)
         # From here the last bytes may go out: syncing a large blob can take longer than clients wait.
@@ -196,7 +220,9 @@ class Downloads:
             "it is deleted and not served; pull again, and check that upstream if it stays so"
         )
 
-    async def _fill(self, download: Download, upstream: UpstreamConfig, repository: str) -> set[str]:
+    async def _fill(
+        self, download: Download, upstream: UpstreamConfig, repository: str, headers: Mapping[str, str]
+    ) -> set[str]:
         """Bring the missing bytes, from whichever endpoint has them; returns those used."""
         used: set[str] = set()
         barren = 0
@@ -209,7 +235,7 @@ class Downloads:
                     continue
                 came = download.received
                 try:
-                    await self._fetch(download, endpoint, repository)
+                    await self._fetch(download, upstream, endpoint, repository, headers)
                 except EndpointFailedError as error:
                     attempts.append(error.attempt)
                     event("endpoint_failed", digest=str(download.digest), endpoint=endpoint, cause=str(error))
@@ -227,14 +253,27 @@ class Downloads:
             pause = min(_BACKOFF_MAX_S, _BACKOFF_BASE_S * 2**barren)
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311  jitter
 
-    async def _fetch(self, download: Download, endpoint: str, repository: str) -> None:
-        headers = {"Range": f"bytes={download.have}-"} if download.have else {}
+    async def _fetch(
+        self,
+        download: Download,
+        upstream: UpstreamConfig,
+        endpoint: str,
+        repository: str,
+        headers: Mapping[str, str],
+    ) -> None:
+        wanted = {**headers, "Range": f"bytes={download.have}-"} if download.have else headers
         digest = download.digest
         async with self._upstream.request(
-            "GET", endpoint, repository, kind="blobs", reference=str(digest), headers=headers
+            "GET",
+            endpoint,
+            repository,
+            kind="blobs",
+            reference=str(digest),
+            headers=wanted,
+            credentials=shown_to(upstream, endpoint),
         ) as answer:
             total, skip = await self._begin(download, endpoint, answer)
-            self._capacity.promise(digest, total - download.have)
+            await self._capacity.promise(digest, total - download.have)
             # Only now: once the size is known, those who wait get their response's head.
             download.total = total
             download.notify()
@@ -299,6 +338,16 @@ class Downloads:
             reason = f"says the blob has {total} bytes; {download.total} were announced before"
             raise EndpointFailedError(Attempt(endpoint, reason))
         return total, skip
+
+
+def _agent(user_agent: str | None) -> dict[str, str]:
+    return {} if user_agent is None else {"User-Agent": user_agent}
+
+
+def _nowhere(upstream: UpstreamConfig, repository: str, digest: Digest) -> BlobUnknownError:
+    return BlobUnknownError(
+        f"blob {digest} of {upstream.host}/{repository} is not in the store, and nowhere else: push it again"
+    )
 
 
 def _content_length(endpoint: str, answer: httpx.Response) -> int:

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import errno
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from types import MappingProxyType
 
 __all__ = [
     "Attempt",
@@ -24,6 +25,7 @@ __all__ = [
     "RangeError",
     "StoppingError",
     "StoreError",
+    "UnauthorizedError",
     "UnsupportedError",
     "UploadUnknownError",
     "UpstreamFailedError",
@@ -66,12 +68,14 @@ class StoreError(Exception):
         status: HTTP status.
         code: OCI error code (or one of ours where OCI has none).
         reason: Short label for the failure metric.
+        headers: More headers of the answer.
         attempts: Endpoints asked in vain, in order.
     """
 
     status = 500
     code = "UNKNOWN"
     reason = "internal"
+    headers: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, message: str, attempts: Sequence[Attempt] = ()) -> None:
         super().__init__(message)
@@ -116,6 +120,13 @@ class RangeError(StoreError):
     """A byte range that lies outside the blob, or an upload that is out of order."""
 
     status, code, reason = 416, "SIZE_INVALID", "range"
+
+
+class UnauthorizedError(StoreError):
+    """A push or deletion without the store's token."""
+
+    status, code, reason = 401, "UNAUTHORIZED", "unauthorized"
+    headers = MappingProxyType({"WWW-Authenticate": 'Basic realm="model store"'})
 
 
 class UnsupportedError(StoreError):

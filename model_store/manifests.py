@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import logging
+import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, cast
 
 from model_store.config import UpstreamConfig
+from model_store.credentials import shown_to
 from model_store.errors import Attempt, InvalidRequestError, ManifestUnknownError, UpstreamFailedError, verdict
+from model_store.leases import Leases
 from model_store.logs import event
 from model_store.metrics import Metrics
 from model_store.names import Digest
@@ -30,6 +34,8 @@ MAX_MANIFEST_BYTES = 4 << 20
 # For one endpoint, to the last byte of the manifest.
 _TIMEOUT_S = 10.0
 _MAX_FRESH = 4096
+# A use is recorded this exactly: a time that is set for each request would be a write to the disk for each.
+_USE_STEP_S = 60.0
 _SCHEMA = 2
 
 
@@ -85,13 +91,18 @@ class ManifestService:
 
     A manifest by digest never changes: what is stored is served. A tag is asked
     upstream each time, once for all who ask within the freshness window.
+
+    Attributes:
+        lock: Held while manifests and refs on the volume are read, written or deleted.
     """
 
-    def __init__(self, volume: Volume, upstream: Upstream, metrics: Metrics, *, fresh_s: float) -> None:
+    def __init__(self, volume: Volume, upstream: Upstream, metrics: Metrics, leases: Leases, *, fresh_s: float) -> None:
         self._volume = volume
         self._upstream = upstream
         self._metrics = metrics
+        self._leases = leases
         self._fresh_s = fresh_s
+        self.lock = asyncio.Lock()
         self._flight: SingleFlight[tuple[str, str, str], Manifest] = SingleFlight()
         self._fresh: dict[tuple[str, str, str], tuple[float, Manifest]] = {}
 
@@ -102,7 +113,7 @@ class ManifestService:
     async def get(
         self, upstream: UpstreamConfig, repository: str, reference: str | Digest, user_agent: str | None
     ) -> Manifest:
-        """Find a manifest.
+        """Find a manifest, and promise its blobs.
 
         Args:
             upstream: Whose.
@@ -116,10 +127,23 @@ class ManifestService:
             UpstreamFailedError: When no endpoint answered and nothing is stored.
             OSError: From the volume.
         """
+        with self._leases.asking(upstream.alias, repository):
+            manifest = await self._find(upstream, repository, reference, user_agent)
+            self._leases.grant(manifest.digest, layers_of(manifest.body))
+        return manifest
+
+    async def _find(
+        self, upstream: UpstreamConfig, repository: str, reference: str | Digest, user_agent: str | None
+    ) -> Manifest:
         key = (upstream.alias, repository, str(reference))
-        stored = await asyncio.to_thread(self._load, upstream.alias, repository, reference)
+        async with self.lock:
+            stored = await asyncio.to_thread(self._load, upstream.alias, repository, reference)
         if stored is not None and (isinstance(reference, Digest) or stored.source == "pushed"):
             return stored
+        if not upstream.endpoints:
+            raise ManifestUnknownError(
+                f"nobody has pushed {repository}{_separator(reference)}{reference} to {upstream.host}"
+            )
         until, manifest = self._fresh.get(key, (0.0, None))
         if manifest is None or time.monotonic() >= until:
             manifest = await self._flight.do(
@@ -148,7 +172,7 @@ class ManifestService:
             event("stale_manifest", repository=repository, reference=str(reference), cause=error.message)
             manifest = replace(stored, stale=True, source="stale")
         else:
-            await asyncio.to_thread(self.store, upstream.alias, repository, reference, manifest, pushed=False)
+            await self.store(upstream.alias, repository, reference, manifest, pushed=False)
         now = time.monotonic()
         if len(self._fresh) >= _MAX_FRESH:
             self._fresh = {k: v for k, v in self._fresh.items() if v[0] > now}
@@ -161,19 +185,31 @@ class ManifestService:
         attempts: list[Attempt] = []
         for endpoint in upstream.endpoints:
             try:
-                return await self._ask(endpoint, repository, reference, user_agent)
+                return await self._ask(upstream, endpoint, repository, reference, user_agent)
             except EndpointFailedError as error:
                 attempts.append(error.attempt)
-        separator = "@" if isinstance(reference, Digest) else ":"
-        raise verdict(f"manifest {repository}{separator}{reference}", attempts, ManifestUnknownError)
+        raise verdict(f"manifest {repository}{_separator(reference)}{reference}", attempts, ManifestUnknownError)
 
-    async def _ask(self, endpoint: str, repository: str, reference: str | Digest, user_agent: str | None) -> Manifest:
+    async def _ask(
+        self,
+        upstream: UpstreamConfig,
+        endpoint: str,
+        repository: str,
+        reference: str | Digest,
+        user_agent: str | None,
+    ) -> Manifest:
         headers = {"Accept": _ACCEPT, **({"User-Agent": user_agent} if user_agent else {})}
         try:
             async with (
                 asyncio.timeout(_TIMEOUT_S),
                 self._upstream.request(
-                    "GET", endpoint, repository, kind="manifests", reference=str(reference), headers=headers
+                    "GET",
+                    endpoint,
+                    repository,
+                    kind="manifests",
+                    reference=str(reference),
+                    headers=headers,
+                    credentials=shown_to(upstream, endpoint),
                 ) as answer,
             ):
                 if answer.status_code != HTTPStatus.OK:
@@ -203,12 +239,22 @@ class ManifestService:
         folder = self._volume.refs / alias / repository
         return folder / "@digests" / reference.hex if isinstance(reference, Digest) else folder / "@tags" / reference
 
-    def store(self, alias: str, repository: str, reference: str | Digest, manifest: Manifest, *, pushed: bool) -> None:
-        """Write a manifest, then what refers to it. Blocking.
+    async def store(
+        self, alias: str, repository: str, reference: str | Digest, manifest: Manifest, *, pushed: bool
+    ) -> None:
+        """Write a manifest, then what refers to it.
 
         Raises:
             OSError: From the volume.
         """
+        # Before it is on the volume: a collection that runs now must not take the blobs that it names.
+        self._leases.grant(manifest.digest, layers_of(manifest.body))
+        async with self.lock:
+            await asyncio.to_thread(self._store, alias, repository, reference, manifest, pushed=pushed)
+        if pushed:
+            self.forget(alias, repository, [str(reference)])
+
+    def _store(self, alias: str, repository: str, reference: str | Digest, manifest: Manifest, *, pushed: bool) -> None:
         body = self._volume.manifests / manifest.digest.hex
         if not body.exists():
             self._volume.write_atomic(body, manifest.body)
@@ -221,16 +267,20 @@ class ManifestService:
                 "mediaType": manifest.media_type,
                 "pushed": pushed,
             }
-            if pushed:
-                self._fresh.pop((alias, repository, reference), None)
         for path, fields in refs.items():
             data = json.dumps(fields, sort_keys=True).encode()
             if not path.exists() or path.read_bytes() != data:
                 self._volume.write_atomic(path, data)
 
+    def forget(self, alias: str, repository: str, references: Iterable[str]) -> None:
+        """Drop what memory holds of these tags; the volume's word counts again."""
+        for reference in references:
+            self._fresh.pop((alias, repository, reference), None)
+
     def _load(self, alias: str, repository: str, reference: str | Digest) -> Manifest | None:
+        ref = self._ref(alias, repository, reference)
         try:
-            record = cast("dict[str, Any]", json.loads(self._ref(alias, repository, reference).read_bytes()))
+            record = cast("dict[str, Any]", json.loads(ref.read_bytes()))
             digest = reference if isinstance(reference, Digest) else Digest.parse(str(record["digest"]))
             body = (self._volume.manifests / digest.hex).read_bytes()
             media_type = str(record["mediaType"])
@@ -243,5 +293,23 @@ class ManifestService:
             event("corrupt_manifest", repository=repository, reference=str(reference), digest=str(digest))
             (self._volume.manifests / digest.hex).unlink(missing_ok=True)
             return None
+        _record_use(ref, self._ref(alias, repository, digest), self._volume.manifests / digest.hex)
         pushed = not isinstance(reference, Digest) and record.get("pushed") is True
         return Manifest(body, media_type, digest, source="pushed" if pushed else "stored")
+
+
+def _separator(reference: str | Digest) -> str:
+    return "@" if isinstance(reference, Digest) else ":"
+
+
+def _record_use(*paths: Path) -> None:
+    now = time.time()
+    for path in paths:
+        try:
+            if now - path.stat().st_mtime >= _USE_STEP_S:
+                os.utime(path)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            # The model is still served; it only looks unused for longer than it is.
+            event("use_not_recorded", level=logging.WARNING, file=path.name, cause=str(error))

@@ -1,4 +1,4 @@
-"""Anonymous bearer tokens, as OCI registries hand them out."""
+"""Bearer tokens, as OCI registries hand them out: to anybody, or to whoever shows credentials."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from model_store.credentials import Login, same_origin
+
 __all__ = ["Challenge", "TokenCache", "TokenError", "parse_challenge"]
 
 _PARAMETER = re.compile(r'([A-Za-z_]+)\s*=\s*(?:"([^"]*)"|([^\s,]+))')
@@ -20,7 +22,7 @@ _MAX_TOKENS = 1024
 
 
 class TokenError(Exception):
-    """The registry wants credentials that an anonymous store cannot get."""
+    """The registry wants credentials that the store has not, or refused those it has."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +54,14 @@ class TokenCache:
         self._tokens: dict[tuple[str, str], tuple[str, float]] = {}
 
     def get(self, endpoint: str, repository: str) -> str | None:
-        """A token that still counts."""
+        """The Authorization header with a token that still counts."""
         token, until = self._tokens.get((endpoint, repository), ("", 0.0))
-        return token if time.monotonic() < until else None
+        return f"Bearer {token}" if time.monotonic() < until else None
 
-    async def fetch(self, endpoint: str, repository: str, challenge: Challenge) -> str:
-        """Ask the realm for a token without credentials.
+    async def fetch(self, endpoint: str, repository: str, challenge: Challenge, login: Login | None = None) -> str:
+        """Ask the realm for a token, and give the Authorization header.
+
+        Credentials go to a realm that the endpoint itself named, over https, or on the endpoint's own host and port.
 
         Raises:
             TokenError: When it gives none. The message holds no token.
@@ -65,10 +69,19 @@ class TokenCache:
         """
         scope = challenge.scope or f"repository:{repository}:pull"
         query = {"scope": scope, **({"service": challenge.service} if challenge.service else {})}
-        answer = await self._http.get(challenge.realm, params=query)
         host = urlsplit(challenge.realm).hostname
+        if login is None:
+            answer = await self._http.get(challenge.realm, params=query)
+        elif urlsplit(challenge.realm).scheme == "https" or same_origin(challenge.realm, endpoint):
+            # A redirect is not followed: it could lead credentials to a host that nobody named.
+            answer = await self._http.get(
+                challenge.realm, params=query, headers={"Authorization": login.header}, follow_redirects=False
+            )
+        else:
+            raise TokenError(f"sends its users to {host} over plain HTTP, where credentials would be read on the way")
         if answer.status_code != HTTPStatus.OK:
-            raise TokenError(f"wants credentials: {host} gave no anonymous token (HTTP {answer.status_code})")
+            kind = "anonymous token" if login is None else "token for the store's credentials"
+            raise TokenError(f"wants credentials: {host} gave no {kind} (HTTP {answer.status_code})")
         try:
             document = answer.json()
         except ValueError as error:
@@ -82,4 +95,4 @@ class TokenCache:
         if len(self._tokens) >= _MAX_TOKENS:
             self._tokens.clear()
         self._tokens[endpoint, repository] = (token, time.monotonic() + max(0.0, seconds - _MARGIN_S))
-        return token
+        return f"Bearer {token}"

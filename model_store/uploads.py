@@ -52,6 +52,12 @@ class Uploads:
         self._capacity = capacity
         self._sessions: dict[str, _Session] = {}
 
+    @property
+    def count(self) -> int:
+        """How many are open and not given up."""
+        now = time.monotonic()
+        return sum(1 for session in self._sessions.values() if now - session.used <= _IDLE_S or session.lock.locked())
+
     def begin(self, repository: str) -> str:
         """Open a session and return its id.
 
@@ -86,6 +92,14 @@ class Uploads:
         session.used = time.monotonic()
         return session
 
+    def size(self, name: str, repository: str) -> int:
+        """Bytes of an upload so far.
+
+        Raises:
+            UploadUnknownError: When there is no such session.
+        """
+        return self._session(name, repository).size
+
     async def append(self, name: str, repository: str, request: Request) -> int:
         """Add a request's body and return the size so far.
 
@@ -101,7 +115,7 @@ class Uploads:
                 raise RangeError(f"the upload has {session.size} bytes; the next part begins there")
             length = request.headers.get("content-length", "")
             if length.isdigit():
-                self._capacity.require(f"an upload to {repository}", int(length))
+                await self._capacity.require(f"an upload to {repository}", int(length))
             before = session.size
             try:
                 session.size += await self._write(session, request)
@@ -122,7 +136,7 @@ class Uploads:
             async for chunk in request.stream():
                 buffer += chunk
                 if len(buffer) >= _WRITE_BYTES:
-                    self._capacity.require(f"an upload to {session.repository}", len(buffer))
+                    await self._capacity.require(f"an upload to {session.repository}", len(buffer))
                     offset += await asyncio.to_thread(_write_all, fd, bytes(buffer), offset)
                     buffer.clear()
             offset += await asyncio.to_thread(_write_all, fd, bytes(buffer), offset)

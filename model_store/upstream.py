@@ -1,4 +1,8 @@
-"""One request to one endpoint: challenge, redirects, and words for what went wrong."""
+"""One request to one endpoint: challenge, redirects, and words for what went wrong.
+
+A redirect's address is a credential of its own (it is signed), and what its host answers may repeat it. So
+neither ever comes into an error, a log line or a metric: of a host that was redirected to only the name does.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from model_store.credentials import Credentials, CredentialsError, same_origin
 from model_store.errors import Attempt
 from model_store.metrics import Metrics
 from model_store.tokens import TokenCache, TokenError, parse_challenge
@@ -84,6 +89,8 @@ class Upstream:
             transport=transport,
         )
         self._tokens = TokenCache(self._http)
+        # Endpoints that took credentials as they are; they get them with the first request from then on.
+        self._direct: set[str] = set()
         self._metrics = metrics
 
     async def close(self) -> None:
@@ -92,7 +99,15 @@ class Upstream:
 
     @asynccontextmanager
     async def request(
-        self, method: str, endpoint: str, repository: str, *, kind: str, reference: str, headers: Mapping[str, str]
+        self,
+        method: str,
+        endpoint: str,
+        repository: str,
+        *,
+        kind: str,
+        reference: str,
+        headers: Mapping[str, str],
+        credentials: Credentials | None = None,
     ) -> AsyncGenerator[httpx.Response]:
         """Send a request and give its response, whose body is not read yet.
 
@@ -105,6 +120,7 @@ class Upstream:
             kind: ``manifests`` or ``blobs``.
             reference: Tag or digest.
             headers: More request headers.
+            credentials: Those that this endpoint may see; they are read when it asks for some.
 
         Raises:
             EndpointFailedError: When the endpoint cannot be reached, breaks off, or wants
@@ -112,7 +128,14 @@ class Upstream:
         """
         status = "unreachable"
         try:
-            response = await self._send(method, endpoint, repository, f"{kind}/{reference}", dict(headers))
+            response = await self._send(
+                method,
+                endpoint,
+                repository,
+                f"{kind}/{reference}",
+                headers=dict(headers),
+                credentials=credentials,
+            )
             status = str(response.status_code)
             self._count(endpoint, kind, status)
             try:
@@ -123,26 +146,57 @@ class Upstream:
             if status == "unreachable":
                 self._count(endpoint, kind, status)
             raise EndpointFailedError(Attempt(endpoint, _describe(error))) from error
-        except TokenError as error:
+        except (TokenError, CredentialsError) as error:
             self._count(endpoint, kind, "401")
             raise EndpointFailedError(Attempt(endpoint, str(error), 401)) from error
 
     async def _send(
-        self, method: str, endpoint: str, repository: str, rest: str, headers: dict[str, str]
+        self,
+        method: str,
+        endpoint: str,
+        repository: str,
+        rest: str,
+        *,
+        headers: dict[str, str],
+        credentials: Credentials | None,
     ) -> httpx.Response:
         url = f"{endpoint}/v2/{repository}/{rest}"
-        token = self._tokens.get(endpoint, repository)
-        if token is not None:
-            headers["Authorization"] = f"Bearer {token}"
-        response = await self._http.send(self._http.build_request(method, url, headers=headers), stream=True)
+        known = self._tokens.get(endpoint, repository)
+        if known is None and credentials is not None and endpoint in self._direct:
+            known = credentials.read().header
+        first = {**headers, "Authorization": known} if known is not None else headers
+        response = await self._http.send(self._http.build_request(method, url, headers=first), stream=True)
         if response.status_code != HTTPStatus.UNAUTHORIZED:
             return response
         await response.aclose()
-        challenge = parse_challenge(response.headers.get("www-authenticate", ""))
-        if challenge is None:
-            raise TokenError("wants credentials (HTTP 401 without a bearer challenge)")
-        headers["Authorization"] = f"Bearer {await self._tokens.fetch(endpoint, repository, challenge)}"
-        return await self._http.send(self._http.build_request(method, url, headers=headers), stream=True)
+        if not same_origin(str(response.url), endpoint):
+            # Its challenge is not the endpoint's: whoever it names must not get a token, or credentials.
+            raise TokenError(f"redirects to {response.url.host}, which wants credentials (HTTP 401)")
+        header = await self._authorize(endpoint, repository, response, credentials)
+        second = {**headers, "Authorization": header}
+        answer = await self._http.send(self._http.build_request(method, url, headers=second), stream=True)
+        if answer.status_code == HTTPStatus.UNAUTHORIZED and same_origin(str(answer.url), endpoint):
+            await answer.aclose()
+            self._direct.discard(endpoint)
+            refused = "an anonymous token" if credentials is None else f"the credentials in {credentials}"
+            raise TokenError(f"wants credentials: it refused {refused} (HTTP 401)")
+        return answer
+
+    async def _authorize(
+        self, endpoint: str, repository: str, response: httpx.Response, credentials: Credentials | None
+    ) -> str:
+        """The Authorization header that a 401 asks for."""
+        said = response.headers.get("www-authenticate", "")
+        challenge = parse_challenge(said)
+        found = None if credentials is None else credentials.read()
+        if challenge is not None and (found is None or found.username):
+            return await self._tokens.fetch(endpoint, repository, challenge, found)
+        if found is None:
+            scheme = said.partition(" ")[0]
+            kind = f"with a {scheme} challenge" if scheme else "without a challenge"
+            raise TokenError(f"wants credentials (HTTP 401 {kind}), and the store has none for it")
+        self._direct.add(endpoint)
+        return found.header
 
     def _count(self, endpoint: str, kind: str, status: str) -> None:
         self._metrics.upstream_requests.labels(endpoint_label(endpoint), kind, status).inc()
@@ -153,6 +207,10 @@ class Upstream:
 
     async def refusal(self, endpoint: str, response: httpx.Response) -> EndpointFailedError:
         """Turn an answer that is no success into an error, with the beginning of what it says."""
+        status = response.status_code
+        if not same_origin(str(response.url), endpoint):
+            # Stores of signed addresses explain a refusal by repeating the signature.
+            return EndpointFailedError(Attempt(endpoint, f"HTTP {status} from {response.url.host}", status))
         text = b""
         try:
             async for chunk in response.aiter_bytes():
@@ -163,7 +221,6 @@ class Upstream:
             # The status is what counts; the rest of the explanation is lost.
             text = b""
         words = " ".join(text[:_ERROR_TEXT_BYTES].decode("utf-8", "replace").split())
-        status = response.status_code
         reason = {404: "not found", 429: "too many requests"}.get(status, f"HTTP {status}")
         if words and status not in {404, 429}:
             reason = f"{reason}: {words[:300]}"

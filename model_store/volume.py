@@ -5,31 +5,48 @@ Layout below the root::
     blobs/sha256/<hex>                       verified; appears by rename only
     partial/<hex>                            a download so far; its length is how far
     uploads/<id>                             an upload so far; dropped at start
+    trash/<hex>.<id>                         a blob that is being deleted; dropped at start
     manifests/sha256/<hex>                   a manifest's exact bytes
     refs/<alias>/<repository>/@tags/<tag>    JSON: digest, mediaType, pushed
     refs/<alias>/<repository>/@digests/<hex> JSON: mediaType
+    state/scrub.json                         how far the scrub is
     lock                                     held while a store runs
 
 ``@`` is in no repository's grammar, so the folders cannot be taken for parts of a name.
+
+When a model was last used is the time of its refs' files; when its manifest was last handed out is the time of the
+manifest's file. Both are set without a write to the file, and outlive a restart.
+
+A model is deleted from the top: refs, then the manifest, then blobs. Whatever a kill leaves undone is then referred to
+by nothing, and goes with the next collection.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import time
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from model_store.errors import VolumeError
 from model_store.names import Digest
 
-__all__ = ["Volume", "VolumeInUseError", "fsync_dir"]
+__all__ = ["Volume", "VolumeInUseError", "fsync_dir", "is_temporary"]
 
 # A partial this old belongs to a model that nobody waits for any more.
 _PARTIAL_MAX_AGE_S = 7 * 24 * 3600.0
+# What `write_atomic` leaves when it is killed. A tag may well end in `.new`.
+_TEMPORARY = re.compile(r".+\.[0-9a-f]{32}\.new")
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a file's name is one of `Volume.write_atomic`, before its rename."""
+    return _TEMPORARY.fullmatch(name) is not None
 
 
 class VolumeInUseError(Exception):
@@ -64,8 +81,10 @@ class Volume:
         self.blobs = root / "blobs" / "sha256"
         self.partials = root / "partial"
         self.uploads = root / "uploads"
+        self.trash = root / "trash"
         self.manifests = root / "manifests" / "sha256"
         self.refs = root / "refs"
+        self.state = root / "state"
         self._sizes: dict[str, int] = {}
         self._total = 0
         self._lock_fd = -1
@@ -78,17 +97,20 @@ class Volume:
                 would write the same partial.
             OSError: When it cannot be written.
         """
-        for folder in (self.blobs, self.partials, self.uploads, self.manifests, self.refs):
+        for folder in (
+            self.blobs, self.partials, self.uploads, self.trash, self.manifests, self.refs, self.state,
+        ):  # fmt: skip
             folder.mkdir(parents=True, exist_ok=True)
         self._take_lock(lock_wait_s)
         dropped = 0
-        for path in self.uploads.iterdir():
+        for path in [*self.uploads.iterdir(), *self.trash.iterdir()]:
             path.unlink()
             dropped += 1
-        for folder in (self.manifests, self.refs):
+        for folder in (self.manifests, self.refs, self.state):
             for path in folder.rglob("*.new"):
-                path.unlink()
-                dropped += 1
+                if is_temporary(path.name):
+                    path.unlink()
+                    dropped += 1
         self._sizes = {p.name: p.stat().st_size for p in self.blobs.iterdir()}
         self._total = sum(self._sizes.values())
         oldest = time.time() - _PARTIAL_MAX_AGE_S
@@ -140,6 +162,43 @@ class Volume:
         except OSError as error:
             self._total -= self._sizes.pop(digest.hex, 0)
             raise VolumeError(f"blob {digest} cannot be read from the volume: {error}; pull again") from error
+
+    def discard_blob(self, digest: Digest) -> Path | None:
+        """Take a blob out of service at once, and say where its file waits to be unlinked.
+
+        The rename takes no time, whatever the size, and frees the name: a download of the same blob may end before
+        the old file is gone.
+
+        Returns:
+            None when there was no file.
+
+        Raises:
+            OSError: From the volume; the blob is then still there.
+        """
+        path = self.trash / f"{digest.hex}.{uuid.uuid4().hex}"
+        try:
+            (self.blobs / digest.hex).rename(path)
+        except FileNotFoundError:
+            path = None
+        self._total -= self._sizes.pop(digest.hex, 0)
+        return path
+
+    def unlink_all(self, paths: Iterable[Path]) -> None:
+        """Delete files and make that last, before anything below them is deleted.
+
+        Raises:
+            OSError: From the volume.
+        """
+        folders: set[Path] = set()
+        for path in paths:
+            path.unlink(missing_ok=True)
+            folders.add(path.parent)
+        for folder in folders:
+            fsync_dir(folder)
+
+    def blob_digests(self) -> list[Digest]:
+        """All verified blobs, in the order of their digests."""
+        return [Digest(name) for name in sorted(self._sizes)]
 
     @property
     def blob_count(self) -> int:

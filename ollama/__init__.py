@@ -3,8 +3,9 @@
 Asynchronous, on httpx; knows nothing of Kubernetes or Pulumi.
 """
 
+from ollama.check import check_wanted
 from ollama.client import OllamaClient
-from ollama.ensure import check_wanted, ensure, observe, remove
+from ollama.ensure import ensure, observe
 from ollama.errors import (
     ConfigurationError,
     DamagedModelError,
@@ -15,10 +16,13 @@ from ollama.errors import (
     TransientError,
 )
 from ollama.fleet import ensure_all
+from ollama.ledger import FileLedger, Ledger, LedgerEntry, MemoryLedger
 from ollama.names import ModelName, parse_digest
 from ollama.policy import PullPolicy
 from ollama.preflight import MINIMUM_VERSION, preflight
-from ollama.state import Action, ModelState, OnEvent, Phase, PullEvent, WantedModel
+from ollama.preload import Preloader, preload
+from ollama.removal import remove, remove_unwanted, unwanted
+from ollama.state import Action, ModelState, OnEvent, Phase, PullEvent, WantedModel, wanted_of
 from ollama.wire import ListedModel, ModelInfo, PullProgress, RunningModel
 
 __all__ = [
@@ -27,7 +31,11 @@ __all__ = [
     "ConfigurationError",
     "DamagedModelError",
     "EnsureFailed",
+    "FileLedger",
+    "Ledger",
+    "LedgerEntry",
     "ListedModel",
+    "MemoryLedger",
     "ModelInfo",
     "ModelName",
     "ModelState",
@@ -35,6 +43,7 @@ __all__ = [
     "OllamaError",
     "OnEvent",
     "Phase",
+    "Preloader",
     "PullEvent",
     "PullPolicy",
     "PullProgress",
@@ -49,5 +58,9 @@ __all__ = [
     "observe",
     "parse_digest",
     "preflight",
+    "preload",
     "remove",
+    "remove_unwanted",
+    "unwanted",
+    "wanted_of",
 ]

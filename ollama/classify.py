@@ -11,7 +11,14 @@ import re
 from dataclasses import dataclass
 
 from ollama.errors import ConfigurationError, OllamaError, ResourceError, SystemFault, TransientError
+from ollama.settings import QUANTIZE
 
+_CONVERTS = (
+    "Ollama 0.17.4 converts, by the `architectures` of config.json, those of Llama, Mllama, Llama 4, Mistral 3, "
+    "Mixtral, Gemma 1 to 3n, Phi 3, Qwen 2 to 3.5, Olmo 3, BERT, NomicBERT, Command R, GPT-OSS, DeepSeek V3 and OCR, "
+    "GLM 4 MoE Lite and OCR, LFM 2 and Nemotron H, and adapters of Llama and Gemma 2; convert others to GGUF with "
+    "llama.cpp, or run a newer Ollama"
+)
 _RETRY = "nothing if it passes; else see whether the registry or the model store is up and reachable"
 
 
@@ -48,10 +55,46 @@ _RULES = (
         ConfigurationError,
         "the server's user must be able to write its models folder: see the volume's owner and mode",
     ),
+    # Ollama lists the manifests and then opens each, without a lock: another client removed one in between.
+    _rule(r"manifests/\S+: no such file or directory", TransientError, "nothing: another client was at work"),
     _rule(
         r"manifest: 412\b|^412\b|newer version of ollama",
         ConfigurationError,
         "the model needs a newer Ollama: raise the server's version, or take an older tag of the model",
+    ),
+    _rule(r"unsupported architecture|unknown architecture", ConfigurationError, _CONVERTS),
+    _rule(
+        r"unknown model architecture|model architecture .* not supported|unsupported model architecture",
+        ConfigurationError,
+        "this Ollama cannot run that architecture: raise the server's version, or take another model",
+    ),
+    _rule(
+        r"quantization is only supported for",
+        ConfigurationError,
+        "leave `quantize` out, or give weights of 16 or 32 bits (F16 or F32) as base or files",
+    ),
+    _rule(
+        r"unsupported quantization type",
+        ConfigurationError,
+        f"choose a `quantize` that Ollama makes: {', '.join(QUANTIZE)}",
+    ),
+    _rule(
+        r"not in GGUF format|invalid file magic|unknown tensor format|unsupported safetensors model|^unknown type$"
+        r"|invalid gguf|exceeds file size|failed to read tensor",
+        ConfigurationError,
+        "give a whole GGUF file, or a folder with Safetensors files, config.json and the tokenizer; not a Git LFS "
+        "pointer, and no weights of bitsandbytes",
+    ),
+    _rule(
+        r"unknown tokenizer format|tokenizer merges|chat_template",
+        ConfigurationError,
+        "put the model's tokenizer.json or tokenizer.model beside its weights",
+    ),
+    _rule(r"template error|template: ", ConfigurationError, "correct `template`: it is one of Go's text/template"),
+    _rule(
+        r"only one adapter|no base model was found|adapter_config\.json",
+        ConfigurationError,
+        "give one LoRA adapter, made for this base: a GGUF file, or a folder with adapter_config.json and Safetensors",
     ),
     _rule(
         r"pull model manifest: file does not exist",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from ollama.classify import classify
 from ollama.errors import ConfigurationError, DamagedModelError, OllamaError, SystemFault, TransientError
 from ollama.ndjson import NdjsonError, json_lines
+from ollama.settings import wire_keep_alive
 from ollama.wire import (
     ChatLine,
     EmbedAnswer,
@@ -81,7 +82,7 @@ class OllamaClient:
         said = _ollama_error(body) if status != HTTPStatus.OK else None
         if status == HTTPStatus.NOT_FOUND and said is not None:
             return None
-        if status == HTTPStatus.INTERNAL_SERVER_ERROR and said is not None:
+        if status == HTTPStatus.INTERNAL_SERVER_ERROR and said is not None and "manifests/" not in said:
             raise DamagedModelError(self.label, name, f"the weights cannot be read: {said}", "pull the model again")
         return self._parse(ModelInfo, self._checked(status, body, name))
 
@@ -92,6 +93,65 @@ class OllamaClient:
             return False
         self._checked(status, body, None)
         return True
+
+    async def upload_blob(self, digest: str, content: AsyncIterator[bytes], size: int, *, answer_s: float) -> None:
+        """Send a file that the server does not have (see `has_blob`); it checks the digest itself.
+
+        Args:
+            digest: `sha256:<hex>` of the content.
+            content: the bytes, in any pieces.
+            size: how many there are.
+            answer_s: how long the server may take to answer once it has them all.
+
+        Raises:
+            ConfigurationError: the bytes that came have another digest.
+        """
+        limits = httpx.Timeout(30.0, connect=10.0, read=answer_s)
+        headers = {"Content-Length": str(size), "Content-Type": "application/octet-stream"}
+        path = f"/api/blobs/{digest}"
+        try:
+            response = await self._http.post(path, content=content, headers=headers, timeout=limits)
+        except httpx.HTTPError as error:
+            raise self._broken(error, None) from error
+        # 201 when it was new, 200 when another client sent the same meanwhile.
+        if response.status_code != HTTPStatus.CREATED:
+            self._checked(response.status_code, response.content, None)
+
+    async def create(self, name: str, recipe: Mapping[str, object]) -> AsyncGenerator[PullProgress]:
+        """Yield the progress of making a model; it is done only after a line `success`.
+
+        Closing the iterator does not stop what the server does right then; it stops at its next line. A base
+        that is not there would be pulled from the public registry.
+
+        Args:
+            name: of the model that is made; what had that name is replaced, its blobs included.
+            recipe: `from` or `files`, `adapters`, `system` and so on, as `POST /api/create` has them.
+        """
+        payload = {**recipe, "model": name}
+        async with aclosing(self._stream("/api/create", payload, name, PullProgress, _WATCHED)) as lines:
+            async for line in lines:
+                yield line
+
+    async def load(self, name: str, *, keep_alive: str | None = None, embedding: bool = False) -> None:
+        """Load a model into memory; return when it is there.
+
+        Args:
+            name: of the model.
+            keep_alive: how long it stays after its last use, such as `24h` or `-1`; None is the server's own.
+            embedding: it makes embeddings alone, so that the server refuses to have it write.
+        """
+        payload: dict[str, Any] = {"model": name}
+        if keep_alive is not None:
+            payload["keep_alive"] = wire_keep_alive(keep_alive)
+        if embedding:
+            await self._call("POST", "/api/embed", {**payload, "input": []}, model=name, limits=_ANSWER)
+        else:
+            await self._call("POST", "/api/generate", {**payload, "stream": False}, model=name, limits=_ANSWER)
+
+    async def unload(self, name: str) -> None:
+        """Have a model leave the memory as soon as nobody uses it."""
+        payload = {"model": name, "keep_alive": 0, "stream": False}
+        await self._call("POST", "/api/generate", payload, model=name)
 
     async def copy(self, source: str, destination: str) -> bool:
         """Give a model a second name; return whether `source` was there. Only the manifest is copied."""

@@ -1,22 +1,24 @@
-"""Bring one server to the wanted models, look at what it has, remove what is no longer wanted."""
+"""Bring one server to the wanted models, and look at what it has."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
 
+from ollama.alias import ensure_aliases
+from ollama.check import check_wanted
 from ollama.client import OllamaClient
-from ollama.errors import (
-    ConfigurationError,
-    EnsureFailed,
-    OllamaError,
-)
+from ollama.create import Creation
+from ollama.errors import EnsureFailed, OllamaError
+from ollama.ledger import Ledger, MemoryLedger, Tracker
 from ollama.look import find, health
-from ollama.names import ModelName, parse_digest
+from ollama.names import ModelName
+from ollama.order import base_of, bases_first, owners
 from ollama.policy import PullPolicy, before, retry
 from ollama.preflight import preflight
-from ollama.replace import Replacement, previous_name
+from ollama.replace import Replacement
 from ollama.state import ModelState, OnEvent, PullEvent, WantedModel, ignore
+from ollama.steps import Steps
 
 
 async def ensure(
@@ -25,12 +27,22 @@ async def ensure(
     *,
     on_event: OnEvent = ignore,
     policy: PullPolicy | None = None,
+    ledger: Ledger | None = None,
 ) -> list[ModelState]:
-    """Make every wanted model present, readable and at its digest.
+    """Make every wanted model present, readable and as it is wanted, aliases included.
 
-    A model that is as wanted costs a look and no pull. One that is missing, damaged or at another digest is
-    pulled under its source's name and then given its own, so that a copy that works stays until a better
-    one is there. A failure of one model does not stop the others.
+    A model that is as wanted costs a look. A pulled one that is missing, damaged or at another digest is pulled
+    under its source's name and then given its own, so that a copy that works stays until a better one is there; a
+    created one is made under a name of ours in the same way. Bases come before what is made of them. A failure of
+    one model does not stop the others, but for those made of it.
+
+    Args:
+        client: the server.
+        wanted: models, in any order.
+        on_event: told each step.
+        policy: limits.
+        ledger: what we brought and made before. Without one, every created model whose digest is not pinned is
+            made again to see whether it is as its recipe says.
 
     Returns:
         The states, in the order of `wanted`.
@@ -48,21 +60,65 @@ async def ensure(
             await preflight(client, limits, on_event)
     except OllamaError as error:
         raise EnsureFailed([error]) from error
-    states: list[ModelState] = []
-    failures: list[OllamaError] = []
-    for want in wanted:
-        others = frozenset(ModelName.parse(other.name).key for other in wanted if other is not want)
+    bring = _Bring(client, wanted, limits, on_event, ledger if ledger is not None else MemoryLedger())
+    states: dict[int, ModelState] = {}
+    failures: dict[int, OllamaError] = {}
+    for at in bases_first(wanted):
+        want = wanted[at]
         try:
+            base = base_of(want, bring.owned)
+            if base is not None and base in failures:
+                raise _without_base(failures[base], client.label, want, wanted[base].name)
             async with before(deadline, client.label, want.name, f"model `{want.name}`"):
-                state = await Replacement(client, want, others, limits, on_event).ensure()
+                state = await bring.model(want)
         except OllamaError as error:
-            failures.append(error.about(model=want.name))
+            failures[at] = error.about(model=want.name)
             continue
         on_event(PullEvent(client.label, want.name, "ready", state.size_bytes, state.size_bytes))
-        states.append(state)
+        states[at] = state
+    done = [states[at] for at in sorted(states)]
     if failures:
-        raise EnsureFailed(failures, {client.label: states})
-    return states
+        raise EnsureFailed([failures[at] for at in sorted(failures)], {client.label: done})
+    return done
+
+
+class _Bring:
+    """Brings one wanted model after the other to one server."""
+
+    def __init__(
+        self,
+        client: OllamaClient,
+        wanted: Sequence[WantedModel],
+        policy: PullPolicy,
+        on_event: OnEvent,
+        ledger: Ledger,
+    ) -> None:
+        self._client = client
+        self._policy = policy
+        self._on_event = on_event
+        self._ledger = ledger
+        self.owned = owners(wanted)
+
+    async def model(self, want: WantedModel) -> ModelState:
+        """Return the state of a model once it and its aliases are as wanted."""
+        steps = Steps(self._client, want.name, self._policy, self._on_event)
+        others = frozenset(self.owned) - {ModelName.parse(want.name).key}
+        track = Tracker(self._ledger, want.name, retain=want.retain)
+        work: Creation | Replacement
+        if want.create is not None:
+            work = Creation(steps, want, want.create, others, track)
+        else:
+            # One of the two is there: check_wanted has said so.
+            work = Replacement(steps, want, want.source if want.source is not None else want.name, others, track)
+        state = await work.ensure()
+        await ensure_aliases(steps, want, state, self._ledger)
+        return state
+
+
+def _without_base(error: OllamaError, replica: str, want: WantedModel, base: str) -> OllamaError:
+    # Of the base's own kind, so that a caller tries again exactly when that may help.
+    hint = f"mend `{base}` first: its own failure says how"
+    return type(error)(replica, want.name, f"cannot be made: its base `{base}` failed", hint)
 
 
 async def observe(client: OllamaClient, name: str, *, policy: PullPolicy | None = None) -> ModelState | None:
@@ -81,50 +137,6 @@ async def observe(client: OllamaClient, name: str, *, policy: PullPolicy | None 
     return await retry(policy if policy is not None else PullPolicy(), look, _say_nothing)
 
 
-async def remove(client: OllamaClient, name: str, *, policy: PullPolicy | None = None) -> bool:
-    """Remove a model; return False when it was not there. Blobs that other names use stay."""
-    limits = policy if policy is not None else PullPolicy()
-    parsed = ModelName.parse(name)
-    tries = 0
-
-    async def once() -> bool:
-        nonlocal tries
-        tries += 1
-        # A second try that finds nothing comes after a first whose answer was lost: that one removed it.
-        return await client.delete(parsed.full) or tries > 1
-
-    # A run killed in the middle of a replacement leaves the copy that it kept.
-    await retry(limits, lambda: client.delete(previous_name(parsed).full), _say_nothing)
-    return await retry(limits, once, _say_nothing)
-
-
 def _say_nothing(message: str) -> None:
     """Take the reason of a wait that no display shows."""
     del message
-
-
-def check_wanted(wanted: Sequence[WantedModel], replica: str | None = None) -> list[ConfigurationError]:
-    """Return what is wrong with what is asked for, before any server is asked."""
-    faults: list[ConfigurationError] = []
-    seen: dict[str, str] = {}
-    for want in wanted:
-        for field, text in (("name", want.name), ("source", want.source)):
-            try:
-                parsed = ModelName.parse(text)
-            except ConfigurationError as error:
-                faults.append(ConfigurationError(replica, text, f"{field}: {error.message}", error.hint))
-                continue
-            if parsed.remote:
-                message = f"{field}: the tag `{parsed.tag}` means a model that runs on Ollama's service, not here"
-                faults.append(ConfigurationError(replica, text, message, "choose a tag that can be downloaded"))
-            if field == "name":
-                if parsed.key in seen:
-                    message = f"wanted twice, as `{seen[parsed.key]}` and as `{text}` (case does not count)"
-                    faults.append(ConfigurationError(replica, text, message, "name each model once"))
-                seen.setdefault(parsed.key, text)
-        if want.digest is not None:
-            try:
-                parse_digest(want.digest)
-            except ConfigurationError as error:
-                faults.append(ConfigurationError(replica, want.name, error.message, error.hint))
-    return faults

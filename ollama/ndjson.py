@@ -50,7 +50,7 @@ async def json_lines(pieces: AsyncIterator[bytes]) -> AsyncGenerator[dict[str, A
 def _object(line: bytes, *, last: bool) -> dict[str, Any]:
     try:
         value: object = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # the latter for brackets in brackets, thousands deep
         shown = line[:200].decode(errors="replace")
         msg = f"the stream ended inside a line: {shown}" if last else f"a line is no JSON: {shown}"
         raise NdjsonError(msg, cut=last) from error

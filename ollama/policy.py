@@ -29,6 +29,8 @@ class PullPolicy:
         verify_bytes_per_s: slowest disk to allow for. Ollama is silent while it hashes what it downloaded,
             and a pull cancelled there is not hashed at all the next time, so this phase gets
             `no_progress_s` plus the time that such a disk needs.
+        create_bytes_per_s: slowest conversion or quantization to allow for. Ollama says nothing while it
+            converts, and cannot be stopped, so a second try beside a first that is only slow costs twice.
     """
 
     no_progress_s: float = 60.0
@@ -37,6 +39,7 @@ class PullPolicy:
     backoff_base_s: float = 1.0
     backoff_max_s: float = 30.0
     verify_bytes_per_s: float = 20e6
+    create_bytes_per_s: float = 4e6
 
     def __post_init__(self) -> None:
         """Refuse limits that cannot work.
@@ -44,7 +47,7 @@ class PullPolicy:
         Raises:
             ValueError: naming every one.
         """
-        positive = ("no_progress_s", "deadline_s", "verify_bytes_per_s")
+        positive = ("no_progress_s", "deadline_s", "verify_bytes_per_s", "create_bytes_per_s")
         faults = [
             f"{name} must be above 0, not {getattr(self, name)}" for name in positive if not getattr(self, name) > 0
         ]
@@ -66,6 +69,10 @@ class PullPolicy:
     def verify_s(self, total_bytes: int) -> float:
         """Return how long a server may be silent while it hashes this many bytes."""
         return self.no_progress_s + total_bytes / self.verify_bytes_per_s
+
+    def create_s(self, total_bytes: int) -> float:
+        """Return how long a server may be silent while it converts or quantizes this many bytes."""
+        return self.no_progress_s + total_bytes / self.create_bytes_per_s
 
     async def pause(self, failures: int) -> None:
         """Wait before the next try."""

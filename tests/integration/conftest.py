@@ -21,6 +21,7 @@ from toolchain.node.node import Node
 # The shared stack goes through the first ones and is destroyed by the last.
 _ORDER = (
     "test_models",
+    "test_agent",
     "test_network",
     "test_faults",
     "test_full_disk",

@@ -69,17 +69,20 @@ def test_a_marked_pod_in_a_foreign_namespace_does_not(chat: ChatStack, kube: Kub
     assert connects(kube, outside, CLIENT, wanted) == wanted
 
 
-def test_an_ollama_pod_reaches_dns_and_the_store_and_nothing_else(chat: ChatStack, kube: Kube, outside: str) -> None:
+def test_an_ollama_pod_reaches_dns_the_store_the_api_server_and_nothing_else(
+    chat: ChatStack, kube: Kube, outside: str
+) -> None:
     chat.settle(3, SMOLLM2)
     server, store = targets(chat)
     dns = kube.items("/api/v1/namespaces/kube-system/pods?labelSelector=k8s-app%3Dkube-dns")[0]["status"]["podIP"]
-    closed = {REGISTRY: False, f"{KUBERNETES_SERVICE}:443": False, f"{dns}:8181": False, server: False}
+    closed = {REGISTRY: False, f"{dns}:8181": False, server: False}
     # The same places are open to a pod that no policy holds back; the server is not, by its own policy.
     control = {**dict.fromkeys(closed, True), server: False}
     assert connects(kube, outside, {}, control) == control
     # Never Ready, so that the server's Service sends no client to the probe.
     unready = {"readinessProbe": {"exec": {"command": ["/nowhere"]}}}
-    wanted = {**closed, store: True, f"{dns}:53": True}
+    # The agent watches its list of models and writes events.
+    wanted = {**closed, store: True, f"{dns}:53": True, f"{KUBERNETES_SERVICE}:443": True}
     assert connects(kube, chat.namespace, server_selector("chat"), wanted, **unready) == wanted
 
 

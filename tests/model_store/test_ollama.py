@@ -6,6 +6,7 @@ where only their way matters: Ollama does not look into them until it loads a mo
 
 from __future__ import annotations
 
+import asyncio
 import concurrent.futures
 import json
 import time
@@ -13,14 +14,18 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import httpx
 import pytest
 
+from model_store.client import Pushed, StoreClient
 from tests.model_store.conftest import MakeStore
+from tests.model_store.doubles import NamedProxy
 from tests.model_store.harness import http, make_model, push, random_bytes, sha256
+from tests.model_store.steps import TOKEN, uploads
 from tests.support.faulty_proxy import BLOB, Fault, FaultyProxy
 from tests.support.ollama_process import OllamaProcess, find_ollama
 from tests.support.registry import Registry
-from tests.support.tiny_model import create_tiny
+from tests.support.tiny_model import create_tiny, tiny_gguf
 
 pytestmark = pytest.mark.ollama
 
@@ -139,31 +144,43 @@ def test_flipped_byte_upstream_is_no_model(
     assert sha256(replicas[1].blob(model.largest).read_bytes()) == model.largest
 
 
-def test_push_then_pull_on_another_replica(
-    replicas: list[OllamaProcess], make_store: MakeStore, registry: Registry, tmp_path: Path
+def test_pushed_gguf_is_pulled_and_answers(
+    replicas: list[OllamaProcess], make_store: MakeStore, tmp_path: Path
 ) -> None:
-    store = make_store("http://127.0.0.1:9", uploads=True)
-    name = f"{store.host}/private/tiny:1"
-    weights = create_tiny(replicas[0].url, name)
-    with http() as client:
-        pushed = client.post(f"{replicas[0].url}/api/push", json={"model": name, "insecure": True, "stream": False})
-        assert pushed.json() == {"status": "success"}
+    """Pushed by our client; the digest that it tells is the one that Ollama lists."""
+    store = make_store("http://127.0.0.1:9", **uploads(tmp_path))
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "tiny.gguf").write_bytes(tiny_gguf(seed=42))
+    (folder / "system").write_text("Answer briefly.")
+    (folder / "params").write_text('{"temperature": 0, "num_predict": 2}')
+
+    async def go() -> Pushed:
+        async with httpx.AsyncClient(base_url=store.url, trust_env=False, timeout=30) as session:
+            return await StoreClient(session, alias="model-store-local", token=TOKEN).push(
+                folder, "team/Tiny-1.5", "Q8"
+            )
+
+    pushed = asyncio.run(go())
+    with NamedProxy(store.host, "model-store-local") as named, http() as client:
+        name = f"{named.host}/team/Tiny-1.5:Q8"
         status, _ = pull(replicas[2], name)
         assert status == "success"
-        assert sha256(replicas[2].blob(weights).read_bytes()) == weights
-        answer = client.post(
-            f"{replicas[2].url}/api/generate",
-            json={"model": name, "prompt": "a", "stream": False, "options": {"num_predict": 2}},
-        )
+        answer = client.post(f"{replicas[2].url}/api/generate", json={"model": name, "prompt": "a", "stream": False})
         assert answer.status_code == 200, answer.text
-    closed = make_store(f"http://{registry.host}", name="closed")
+        assert answer.json()["eval_count"] >= 1
+        (listed,) = [one for one in client.get(f"{replicas[2].url}/api/tags").json()["models"] if one["name"] == name]
+        assert f"sha256:{listed['digest']}" == pushed.digest
+        assert (listed["details"]["family"], listed["details"]["format"]) == ("llama", "gguf")
+        shown = client.post(f"{replicas[2].url}/api/show", json={"model": name}).json()
+        assert shown["system"] == "Answer briefly."
+        assert "num_predict" in shown["parameters"]
+
+
+def test_ollama_is_told_that_pushes_are_off(replicas: list[OllamaProcess], make_store: MakeStore) -> None:
+    closed = make_store("http://127.0.0.1:9", name="closed")
+    name = f"{closed.host}/private/tiny:1"
+    create_tiny(replicas[0].url, name)
     with http() as client:
-        client.post(
-            f"{replicas[0].url}/api/copy", json={"source": name, "destination": f"{closed.host}/private/tiny:1"}
-        )
-        refused = client.post(
-            f"{replicas[0].url}/api/push",
-            json={"model": f"{closed.host}/private/tiny:1", "insecure": True, "stream": False},
-        )
+        refused = client.post(f"{replicas[0].url}/api/push", json={"model": name, "insecure": True, "stream": False})
     assert "takes no pushes" in refused.text
-    assert not any(tmp_path.glob("store/volume/uploads/*"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -93,10 +93,10 @@ def start_ollama(ollama_binary: Path, tmp_path: Path) -> Iterator[Callable[..., 
     started: list[OllamaProcess] = []
     numbers = itertools.count()
 
-    def start(*, tmpfs_bytes: int | None = None) -> OllamaProcess:
+    def start(*, tmpfs_bytes: int | None = None, env: Mapping[str, str] | None = None) -> OllamaProcess:
         home = tmp_path / f"ollama-{next(numbers)}"
         home.mkdir()
-        server = OllamaProcess(ollama_binary, home, tmpfs_bytes=tmpfs_bytes)
+        server = OllamaProcess(ollama_binary, home, tmpfs_bytes=tmpfs_bytes, env=env)
         started.append(server)
         server.start()
         return server

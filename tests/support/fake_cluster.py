@@ -34,6 +34,10 @@ class Replica:
     refuses: str | None = None
     """The error line that each pull ends with."""
     pulls: list[str] = field(default_factory=list[str])
+    reports: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    """What the pod's agent says, one document after the other; the last one stays. None: no agent answers."""
+    looks: int = 0
+    """How often the agent was asked to look at once."""
 
 
 class FakeCluster:
@@ -95,6 +99,8 @@ class _Handler(BaseHTTPRequestHandler):
             pod = self.state.pods.get(found[2])
             if pod is None:
                 self._send(404, {"kind": "Status", "message": f'pods "{found[2]}" not found'})
+            elif found[1] == "models" and found[3] == "11436" and pod.reports:
+                self._agent(pod, found[4])
             elif found[1] != "models" or found[3] != "11434":
                 self._send(503, {"kind": "Status", "message": "no endpoints available"})
             else:
@@ -116,6 +122,15 @@ class _Handler(BaseHTTPRequestHandler):
         if not pod.ready:
             status["containerStatuses"] = [{"state": {"waiting": waiting}}]
         self._send(200, {"metadata": {"name": name}, "status": status})
+
+    def _agent(self, pod: Replica, path: str) -> None:
+        if path == "/v1/look":
+            pod.looks += 1
+            self._send(200, {})
+        elif path == "/v1/models":
+            self._send(200, pod.reports.pop(0) if len(pod.reports) > 1 else pod.reports[0])
+        else:
+            self._send(404, {"error": f"{path}?"})
 
     def _ollama(self, pod: Replica, path: str, body: Mapping[str, Any]) -> None:
         name = _short(str(body.get("model", "")))

@@ -7,6 +7,8 @@ of what it judges.
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
@@ -48,6 +50,7 @@ class Kube:
         # Loopback, so no proxy of the environment is asked.
         params = ConnectionParams(timeout=httpx.Timeout(60.0, connect=10.0), trust_env=False)
         self._http = httpx.Client(**cast("Item", params.httpx_params(config)))
+        self._kubeconfig = kubeconfig
 
     def __enter__(self) -> Self:
         return self
@@ -139,6 +142,16 @@ class Kube:
         finally:
             self.delete(f"{path}/{name}", grace_s=0)
 
+    def execute(self, namespace: str, pod: str, container: str, *command: str) -> str:
+        """Run a command in a container and return what it wrote."""
+        kubectl = os.environ.get("ECHORATOR_KUBECTL", "kubectl")
+        options = [f"--kubeconfig={self._kubeconfig}", f"--namespace={namespace}", f"--container={container}"]
+        done = subprocess.run(
+            [kubectl, "exec", *options, pod, "--", *command], capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, f"{' '.join(command)} in {pod}: {done.stdout}{done.stderr}"
+        return done.stdout
+
     def everything(self) -> Iterator[tuple[str, Item]]:
         """Yield `(path of the collection, object)` for each object of each kind that can be listed."""
         groups = [("/api/v1", "/api/v1")]
@@ -158,12 +171,14 @@ class Kube:
 
 
 class Replica:
-    """The Ollama in one pod, reached through the API server's proxy."""
+    """One replica: asked as its clients do, looked into by its agent's report, disturbed by a command in its pod."""
 
     def __init__(self, kube: Kube, namespace: str, pod: str) -> None:
         self._kube = kube
+        self._namespace = namespace
         self.pod = pod
         self._base = f"/api/v1/namespaces/{namespace}/pods/{pod}:11434/proxy"
+        self._agent = f"/api/v1/namespaces/{namespace}/pods/{pod}:11436/proxy"
 
     def digests(self) -> dict[str, str]:
         """Return model to `sha256:<hex>`, as /api/tags lists them."""
@@ -174,13 +189,30 @@ class Replica:
         """Whether /api/show finds the model."""
         return self._kube.request("POST", f"{self._base}/api/show", {"model": model}).is_success
 
+    def running(self) -> dict[str, Item]:
+        """Return model to its entry in /api/ps."""
+        listed: list[Item] = _accepted(self._kube.request("GET", f"{self._base}/api/ps")).json()["models"]
+        return {str(one["name"]): one for one in listed}
+
     def delete(self, model: str) -> None:
         """Take a model away behind everybody's back."""
-        _accepted(self._kube.request("DELETE", f"{self._base}/api/delete", {"model": model}))
+        self._run("rm", model)
 
     def copy(self, source: str, destination: str) -> None:
         """Give a model another name."""
-        _accepted(self._kube.request("POST", f"{self._base}/api/copy", {"source": source, "destination": destination}))
+        self._run("cp", source, destination)
+
+    def look(self) -> None:
+        """Have the agent look at once."""
+        _accepted(self._kube.request("GET", f"{self._agent}/v1/look"))
+
+    def report(self) -> Item:
+        """Return what the agent says."""
+        return cast("Item", _accepted(self._kube.request("GET", f"{self._agent}/v1/models")).json())
+
+    def manage(self, path: str, body: Mapping[str, Any], method: str = "POST") -> httpx.Response:
+        """Ask for something that clients may not do, as a client."""
+        return self._kube.request(method, f"{self._base}{path}", body)
 
     def ask(self, model: str, question: str) -> str:
         """Return the model's answer."""
@@ -192,6 +224,10 @@ class Replica:
         }
         answer = _accepted(self._kube.request("POST", f"{self._base}/api/chat", body))
         return str(answer.json()["message"]["content"])
+
+    def _run(self, *arguments: str) -> None:
+        # Only from inside the pod: the agent lets no client manage models, and nobody else reaches Ollama.
+        self._kube.execute(self._namespace, self.pod, "ollama", "/bin/ollama", *arguments)
 
 
 def _accepted(answer: httpx.Response) -> httpx.Response:

@@ -41,12 +41,17 @@ def engine() -> Engine:
     )
 
 
-def node() -> Node:
-    """Return the local node of this checkout, which runs."""
+def tools() -> Tools:
+    """Return the built tools."""
     content: dict[str, Any] = json.loads(prepared("ECHORATOR_TOOLS").read_text())
     paths = {str(name): Path(path) for name, path in content["paths"].items()}
     prefix = content.get("prefix")
-    found = Node(layout(Tools(paths, None if prefix is None else Path(prefix))))
+    return Tools(paths, None if prefix is None else Path(prefix))
+
+
+def node() -> Node:
+    """Return the local node of this checkout, which runs."""
+    found = Node(layout(tools()))
     if not found.running:
         raise NotPreparedError(f"the local node {found.layout.name} does not run: run `make test`, or `make up` first")
     return found

@@ -40,6 +40,9 @@ class Recorder(Mocks):
         inputs = cast("dict[str, Any]", args.inputs)
         self.seen[key] = Registered(inputs, args.provider or "", component=not args.custom)
         outputs = dict(inputs)
+        if args.resource_id == "default/kubernetes":
+            # It is read, not made: where the API server listens.
+            outputs |= {"endpoints": [{"addresses": ["10.0.0.1"]}], "ports": [{"port": 6443}]}
         metadata: dict[str, Any] = dict(outputs.get("metadata") or {})
         # What the provider adds: a name where none was given, and an identity.
         outputs["metadata"] = {"name": f"{args.name}-1a2b3c4d", **metadata, "uid": f"uid-of-{args.name}"}

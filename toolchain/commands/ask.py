@@ -48,8 +48,10 @@ async def _answer(
     pulumi: Pulumi, server: Server, namespace: str, *, question: str, model: str | None, console: Console
 ) -> bool:
     """Whether the server has a model that can chat; then its answer was shown."""
+    if not server.replicas:
+        raise NotUpError(f"the server {server.name!r} has no replica: set `replicas` to 1 or more and run `make up`")
     failures: list[OllamaError] = []
-    async with asyncio.timeout(reach.CALL_LIMIT_S), reach.replicas(pulumi, server, namespace) as client_of:
+    async with reach.replicas(pulumi, server, namespace) as client_of:
         for replica in server.replicas:
             client = client_of(replica)
             try:

@@ -11,9 +11,13 @@ import pytest
 from components import model_store_objects as objects
 from components.cluster import Cluster, ClusterArgs
 from components.model_store import ModelStore, ModelStoreArgs
-from components.settings import UpstreamSettings
+from components.registries import PUSHED_HOST, through_store
+from components.settings_store import CollectSettings, UpstreamSettings
 from components.versions import RUNTIME_TAG
+from components.wanted_models import Kept
 from model_store.config import parse
+from model_store.wanted import parse as parse_wanted
+from ollama.names import ModelName
 from tests.support.pulumi_mocks import Seen, deploy, kinds
 
 pytestmark = pytest.mark.usefixtures("local_kubeconfig")
@@ -132,3 +136,95 @@ def test_no_client_means_nobody() -> None:
 )
 def test_upstream_ports(host: str, mirrors: tuple[str, ...], ports: list[int]) -> None:
     assert objects.upstream_ports([UpstreamSettings(host=host, mirrors=mirrors)]) == ports
+
+
+SECRET_MARK = "4dabf18193072939515e22adb298388d"  # what Pulumi calls a secret on the wire
+KEPT = [
+    Kept("registry.ollama.ai", "library/smollm2", "135m", None),
+    Kept("hf.co", "bartowski/Llama-3.2-1B-Instruct-GGUF", "Q4_K_M", "sha256:" + "a" * 64),
+    Kept("registry.ollama.ai", "library/smollm2", "135m", None),
+]
+
+
+@pytest.fixture
+def whole() -> Seen:
+    """With everything that can be asked for."""
+
+    def program() -> None:
+        cluster = Cluster("c", ClusterArgs(environment="dev", prefix="team"))
+        upstreams = [UPSTREAMS[0], UpstreamSettings.model_validate({"host": "hf.co", "credentialsSecret": "hf-token"})]
+        args = ModelStoreArgs(
+            cluster=cluster,
+            storage="10Gi",
+            upstreams=upstreams,
+            clients=[CLIENT],
+            wanted=KEPT,
+            collect=CollectSettings.model_validate({"keepHours": 0.5}),
+            uploads=True,
+        )
+        store = ModelStore("s", args)
+        assert store.upload_secret == "model-store-upload"
+
+    return deploy(program)
+
+
+def test_nothing_is_collected_or_pushed_unless_asked_for(seen: Seen) -> None:
+    config = parse(kinds(seen, ":ConfigMap")["s-config"]["data"]["config.json"], "config.json")
+    assert (config.collect.enabled, config.wanted_file, config.uploads) == (False, None, None)
+    assert [one["name"] for one in spec(seen)["template"]["spec"]["volumes"]] == ["config", "tmp"]
+    assert not kinds(seen, ":Secret")
+
+
+def test_the_wanted_list_has_a_fixed_name_and_reaches_the_pod_by_a_mount(whole: Seen) -> None:
+    found = kinds(whole, ":ConfigMap")["s-wanted"]
+    assert found["metadata"]["name"] == "model-store-wanted"
+    entries = parse_wanted(found["data"]["wanted.json"], "wanted.json").models
+    assert [(one.host, one.repository, one.reference) for one in entries] == [
+        ("hf.co", "bartowski/Llama-3.2-1B-Instruct-GGUF", "Q4_K_M"),
+        ("registry.ollama.ai", "library/smollm2", "135m"),
+    ]
+    config = parse(kinds(whole, ":ConfigMap")["s-config"]["data"]["config.json"], "config.json")
+    assert (config.collect.enabled, config.collect.keep_seconds) == (True, 1800)
+    assert str(config.wanted_file) == "/etc/model-store-wanted/wanted.json"
+    pod = spec(whole)["template"]["spec"]
+    assert {"name": "wanted", "configMap": {"name": "model-store-wanted", "optional": True}} in pod["volumes"]
+
+
+def test_a_change_of_the_wanted_list_changes_nothing_else() -> None:
+    def program(kept: list[Kept]) -> None:
+        cluster = Cluster("c", ClusterArgs(environment="dev", prefix="team"))
+        args = ModelStoreArgs(cluster=cluster, storage="10Gi", upstreams=UPSTREAMS, clients=[CLIENT], wanted=kept)
+        ModelStore("s", args)
+
+    def inputs(kept: list[Kept]) -> dict[tuple[str, str], Any]:
+        return {key: one.inputs for key, one in deploy(lambda: program(kept)).items()}
+
+    before, after = inputs(KEPT), inputs([])
+    assert [name for kind, name in before if before[kind, name] != after[kind, name]] == ["s-wanted"]
+
+
+def test_the_upload_token_is_a_secret_everywhere(whole: Seen) -> None:
+    secret = kinds(whole, ":Secret")["s-upload"]
+    assert secret["metadata"]["name"] == "model-store-upload"
+    assert SECRET_MARK in secret["stringData"]
+    assert kinds(whole, ":RandomPassword")["s-upload-token"]["length"] == 48.0
+    assert "s-service-model-store-local" in kinds(whole, ":Service")
+    assert through_store(ModelName.parse(f"{PUSHED_HOST}/team/m:1"), "n") == (
+        "model-store-local.n.svc.cluster.local:5000/team/m:1"
+    )
+    volumes = {one["name"]: one for one in spec(whole)["template"]["spec"]["volumes"]}
+    assert volumes["upload"]["secret"] == {"secretName": "model-store-upload", "defaultMode": 0o440}
+
+
+def test_credentials_are_mounted_read_only_and_by_name(whole: Seen) -> None:
+    pod = spec(whole)["template"]["spec"]
+    volumes = {one["name"]: one for one in pod["volumes"]}
+    assert volumes["credentials-1"]["secret"] == {"secretName": "hf-token", "optional": True, "defaultMode": 0o440}
+    mounts = {one["name"]: one for one in pod["containers"][0]["volumeMounts"]}
+    assert mounts["credentials-1"] == {
+        "name": "credentials-1", "mountPath": "/etc/model-store-credentials/hf-co", "readOnly": True,
+    }  # fmt: skip
+    config = parse(kinds(whole, ":ConfigMap")["s-config"]["data"]["config.json"], "config.json")
+    assert [str(one.credentials_file) for one in config.upstreams] == ["None", "/etc/model-store-credentials/hf-co"]
+    assert not any("subPath" in one for one in mounts.values())
+    assert "env" not in pod["containers"][0] or {one["name"] for one in pod["containers"][0]["env"]} == {"HOME"}

@@ -1,56 +1,31 @@
-"""What may be configured, and that every fault is told at once, with its place and what would be right.
+"""How the stack configuration is read: keys, types, secrets, and that every fault is told at once, with its place.
 
-Not proved: what Pulumi's own command line says about a top-level key of the wrong type, before our program runs.
+What a value may be is tested with the checks (`test_settings_checks_*`). Not proved: what Pulumi's own command line
+says about a top-level key of the wrong type, before our program runs.
 """
 
 import copy
 import json
-from collections.abc import Mapping
-from typing import Any
+import re
+from collections.abc import Iterator
+from typing import Any, cast
 
 import pulumi
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from components import settings
 from components.settings import Settings, SettingsError
 from components.versions import ROOT
-
-DIGEST = "sha256:" + "ab" * 32
-
-SERVER: dict[str, Any] = {
-    "name": "chat",
-    "resources": {"requests": {"cpu": "250m", "memory": "1Gi"}, "limits": {"cpu": "2", "memory": "3Gi"}},
-    "storage": "4Gi",
-    "models": [{"name": "smollm2:135m"}],
-}
-
-
-def server(**changes: Any) -> dict[str, Any]:
-    """A legal server with some keys changed; None takes a key away."""
-    found = {**copy.deepcopy(SERVER), **changes}
-    return {key: value for key, value in found.items() if value is not None}
-
-
-def one(**changes: Any) -> dict[str, Any]:
-    """A configuration of one server with some of its keys changed."""
-    return {"servers": [server(**changes)]}
-
-
-def refusal(raw: Mapping[str, Any]) -> list[str]:
-    with pytest.raises(SettingsError) as caught:
-        settings.validate(raw)
-    return [str(fault) for fault in caught.value.faults]
-
-
-def sized(requests: Mapping[str, str], limits: Mapping[str, str]) -> dict[str, Any]:
-    return one(resources={"requests": requests, "limits": limits})
-
+from tests.support.settings_cases import DIGEST, cases, check, faults, model, one, refusal, server, sized
 
 FINE = {"cpu": "1", "memory": "1Gi"}
 UPSTREAM = {"host": "registry.ollama.ai"}
 
-REFUSALS: list[tuple[str, dict[str, Any], str]] = [
+
+@cases(
     (
         "unknown top-level key",
         {"server": []},
@@ -65,7 +40,7 @@ REFUSALS: list[tuple[str, dict[str, Any], str]] = [
     (
         "unknown key in a model",
         one(models=[{"name": "a", "sorce": "b"}]),
-        "servers[0].models[0].sorce: unknown key; did you mean `source`? Legal keys here: `name`, `source`, `digest`",
+        "servers[0].models[0].sorce: unknown key; did you mean `source`? Legal keys here: `name`, `source`, `create`",
     ),
     (
         "unknown key in resources",
@@ -90,162 +65,40 @@ REFUSALS: list[tuple[str, dict[str, Any], str]] = [
         one(**{"class": "huge", "resources": None}),
         "servers[0].class: must be one of 'small', 'medium' or 'large', not \"huge\"",
     ),
-    ("bad prefix", {"namespace": "My_Stack"}, "namespace: `My_Stack` is no legal name: at most 40 lower-case letters"),
-    ("long prefix", {"namespace": "a" * 41}, "namespace: `" + "a" * 41 + "` is no legal name"),
-    ("bad server name", one(name="Chat"), "servers[0].name: `Chat` is no legal name"),
     (
-        "name of the store",
-        one(name="model-store"),
-        "servers[0].name: `model-store` is the name of a service of the model store. Choose another",
+        "unknown key in a model's recipe",
+        model(create={"from": "base", "system": "x", "sytem": "y"}),
+        "servers[0].models[0].create.sytem: unknown key; did you mean `system`?",
     ),
     (
-        "name of an upstream",
-        one(name="registry-ollama-ai"),
-        "servers[0].name: `registry-ollama-ai` is the name of a service of the model store",
-    ),
-    ("name of a pods service", one(name="chat-pods"), "servers[0].name: `chat-pods` ends in `-pods`"),
-    (
-        "server named twice",
-        {"servers": [server(), server()]},
-        "servers[1].name: `chat` is also the name at servers[0].name. Names of servers must differ",
+        "unknown key in a list of maps",
+        one(pod={"env": [{"name": "A", "value": "1", "valeu": "2"}]}),
+        "servers[0].pod.env[0].valeu: unknown key; did you mean `value`?",
     ),
     (
-        "model named twice",
-        one(models=[{"name": "a"}, {"name": "A:latest"}]),
-        "servers[0].models[1].name: is `registry.ollama.ai/library/a:latest`, which servers[0].models[0].name is too",
-    ),
-    ("model name", one(models=[{"name": "a b"}]), "servers[0].models[0].name: not a model's name"),
-    (
-        "model name with digest",
-        one(models=[{"name": f"a@{DIGEST}"}]),
-        "servers[0].models[0].name: Ollama cannot pull by digest",
-    ),
-    ("model source", one(models=[{"name": "a", "source": ""}]), "servers[0].models[0].source: not a model's name"),
-    (
-        "model in the cloud",
-        one(models=[{"name": "a:cloud"}]),
-        "servers[0].models[0].name: `a:cloud` would run on Ollama's own service, not here",
+        "a parameter of no legal type",
+        model(create={"from": "base", "parameters": {"stop": {"a": 1}}}),
+        "servers[0].models[0].create.parameters.stop: must be a number, a text, true or false, or a list of",
     ),
     (
-        "no replicas",
-        one(replicas=0),
-        "servers[0].replicas: is 0, but the server has models, and no replica could hold them",
+        "text for a list",
+        one(ollama={"origins": "https://a"}),
+        'servers[0].ollama.origins: must be a list, not "https://a"',
     ),
-    ("negative replicas", one(replicas=-1), "servers[0].replicas: must be from 0 to 1000, not -1"),
+    ("number for a label", one(pod={"labels": {"team": 1}}), "servers[0].pod.labels.team: must be a text"),
     (
-        "digest",
-        one(models=[{"name": "a", "digest": "sha256:12"}]),
-        "servers[0].models[0].digest: `sha256:12` is no digest: must be `sha256:` and 64 lower-case hex digits",
-    ),
-    (
-        "url and replicas",
-        {"servers": [{"name": "a", "url": "http://h:1", "replicas": 2}]},
-        "servers[0].url: is of a server that already runs, so `replicas` cannot be set here.",
+        "unknown type of service",
+        one(expose={"type": "Route"}),
+        "servers[0].expose.type: must be one of 'ClusterIP', 'NodePort' or 'LoadBalancer', not \"Route\"",
     ),
     (
-        "url and size",
-        {
-            "servers": [
-                {
-                    "name": "a",
-                    "url": "http://h:1",
-                    "class": "small",
-                    "storage": "1Gi",
-                    "resources": {"requests": FINE, "limits": FINE},
-                }
-            ]
-        },
-        "so `storage`, `class`, `resources` cannot be set here",
+        "unknown quantization of the cache",
+        one(ollama={"kvCacheType": "q5_0"}),
+        "servers[0].ollama.kvCacheType: must be one of 'f16', 'q8_0' or 'q4_0', not",
     ),
-    (
-        "url with a path",
-        {"servers": [{"name": "a", "url": "http://h/x"}]},
-        "servers[0].url: `http://h/x` is no legal URL: must be `http://HOST[:PORT]`",
-    ),
-    ("url without scheme", {"servers": [{"name": "a", "url": "h:11434"}]}, "servers[0].url: `h:11434` is no legal URL"),
-    (
-        "url with password",
-        {"servers": [{"name": "a", "url": "http://u:pw@h"}]},
-        "servers[0].url: holds a user or password; configuration is stored in clear",
-    ),
-    ("class and resources", one(**{"class": "small"}), "servers[0]: has `class` and `resources`. Keep one"),
-    ("no size", one(resources=None), "servers[0]: has neither `class` (`small`, `medium`, `large`) nor `resources`"),
-    ("resources without storage", one(storage=None), "servers[0].storage: is required beside `resources`"),
-    ("storage", one(storage="4GB"), "servers[0].storage: `4GB` is no legal quantity: must be a number followed by Ki"),
-    ("store's storage", {"modelStore": {"storage": "0Gi"}}, "modelStore.storage: `0Gi` is no legal quantity"),
-    (
-        "cpu",
-        sized({**FINE, "cpu": "1Gi"}, FINE),
-        "servers[0].resources.requests.cpu: `1Gi` is no legal quantity: must be a number of cores",
-    ),
-    (
-        "cpu above its limit",
-        sized({**FINE, "cpu": "2"}, FINE),
-        "servers[0].resources.requests.cpu: is more than the limit",
-    ),
-    (
-        "memory above its limit",
-        sized({**FINE, "memory": "1025Mi"}, FINE),
-        "servers[0].resources.requests.memory: is more than the limit",
-    ),
-    (
-        "no upstreams",
-        {"modelStore": {"upstreams": []}},
-        "modelStore.upstreams: is empty, so the store could fetch nothing",
-    ),
-    (
-        "upstream with scheme",
-        {"modelStore": {"upstreams": [{"host": "https://r.io"}]}},
-        "modelStore.upstreams[0].host: `https://r.io` is no registry",
-    ),
-    (
-        "upstream twice",
-        {"modelStore": {"upstreams": [UPSTREAM, UPSTREAM]}},
-        "modelStore.upstreams[1].host: its service would be called `registry-ollama-ai`, like that of modelStore",
-    ),
-    (
-        "upstreams of one alias",
-        {"modelStore": {"upstreams": [{"host": "a.b"}, {"host": "a-b"}]}},
-        "modelStore.upstreams[1].host: its service would be called `a-b`",
-    ),
-    (
-        "mirror",
-        {"modelStore": {"upstreams": [{**UPSTREAM, "mirrors": ["mirror:5000"]}]}},
-        "modelStore.upstreams[0].mirrors[0]: `mirror:5000` is no legal URL",
-    ),
-    (
-        "mirror with password",
-        {"modelStore": {"upstreams": [{**UPSTREAM, "mirrors": ["http://u:pw@m"]}]}},
-        "mirrors[0]: holds a user or password",
-    ),
-    (
-        "source outside the store",
-        one(models=[{"name": "a", "source": "hf.co/x/y"}]),
-        "servers[0].models[0].source: comes from `hf.co`, which the model store does not fetch from.",
-    ),
-    ("empty context", {"cluster": {"context": ""}}, "cluster.context: is empty: must be a name, or left out"),
-    (
-        "address range",
-        {"cluster": {"apiServerCidrs": ["10.0.0.0/33"]}},
-        "cluster.apiServerCidrs[0]: must be an address range such as 10.0.0.0/24",
-    ),
-    (
-        "unknown image",
-        {"imageDigests": {"olama": DIGEST}},
-        "imageDigests.olama: unknown image. Legal names: `ollama`, `runtime`",
-    ),
-    ("image digest", {"imageDigests": {"ollama": "latest"}}, "imageDigests.ollama: `latest` is no digest"),
-    (
-        "prod without digest",
-        {"environment": "prod", **one()},
-        "servers[0].models[0].digest: is required where environment is `prod`, since a tag can move",
-    ),
-]
-
-
-@pytest.mark.parametrize(("raw", "told"), [row[1:] for row in REFUSALS], ids=[row[0] for row in REFUSALS])
+)
 def test_refusals(raw: dict[str, Any], told: str) -> None:
-    assert any(told in fault for fault in refusal(raw)), refusal(raw)
+    check(raw, told)
 
 
 def test_nothing_but_the_fault_is_told() -> None:
@@ -265,6 +118,137 @@ def test_all_faults_at_once() -> None:
         assert part in told
     with pytest.raises(SettingsError, match=r"The stack configuration has 6 faults; nothing was deployed:\n  - "):
         settings.validate(raw)
+
+
+EVERYTHING: dict[str, Any] = {
+    "environment": "prod",
+    "namespace": "team",
+    "cluster": {"mode": "adopt", "context": "c", "storageClass": "s", "apiServerCidrs": ["10.0.0.0/24"]},
+    "modelStore": {
+        "enabled": True,
+        "storage": "20Gi",
+        "upstreams": [{"host": "registry.ollama.ai", "mirrors": ["http://m:1"], "credentialsSecret": "login"}],
+        "uploads": True,
+        "collect": {"enabled": True, "keepHours": 1.5},
+    },
+    "servers": [
+        server(
+            replicas=2,
+            volume={"mode": "shared", "storageClass": "nfs", "accessMode": "ReadWriteMany"},
+            ollama={"keepAlive": "-1", "contextLength": 1, "origins": ["https://a"], "gpuOverhead": "1Gi"},
+            expose={
+                "type": "NodePort",
+                "nodePort": 30000,
+                "sourceRanges": ["10.0.0.0/8"],
+                "annotations": {"a": "b"},
+                "ingress": {"host": "a.example.com", "tlsSecret": "t", "annotations": {"a": "b"}},
+                "gateway": {"host": "b.example.com", "gateway": "g", "namespace": "n", "section": "s"},
+                "fromNamespaces": ["n"],
+            },
+            pod={
+                "image": f"ollama/ollama:0.17.4@{DIGEST}",
+                "imagePullSecrets": ["s"],
+                "runtimeClass": "r",
+                "nodeSelector": {"a": "b"},
+                "tolerations": [{"key": "a", "operator": "Equal", "value": "b", "effect": "NoExecute"}],
+                "affinity": {"podAffinity": {}},
+                "labels": {"a": "b"},
+                "annotations": {"a": "b"},
+                "env": [{"name": "A", "value": "1"}, {"name": "B", "secret": "s", "key": "k"}],
+                "envFromSecrets": ["s"],
+                "envFromConfigMaps": ["c"],
+                "terminationGraceSeconds": 60,
+                "template": {
+                    "metadata": {"labels": {"a": "b"}, "annotations": {"a": "b"}},
+                    "spec": {
+                        "volumes": [{"name": "v", "projected": {"sources": [{"secret": {"name": "s"}}]}}],
+                        "containers": [
+                            {
+                                "name": "proxy",
+                                "securityContext": {"runAsUser": 1, "capabilities": {"drop": ["ALL"]}},
+                                "ports": [{"containerPort": 1}],
+                                "env": [{"name": "A", "value": "1"}],
+                                "volumeMounts": [{"name": "v", "mountPath": "/v"}],
+                            }
+                        ],
+                    },
+                },
+            },
+            reach={"mode": "url", "url": "https://{replica}.example.com"},
+            models=[
+                {
+                    "name": "a",
+                    "create": {
+                        "from": "b",
+                        "adapter": {"claim": "c", "path": "p"},
+                        "parameters": {"num_ctx": 1, "stop": ["x"]},
+                        "messages": [{"role": "user", "content": "x"}],
+                    },
+                    "preload": True,
+                    "keepAlive": "1h",
+                },
+                {"name": "b", "source": "c:v1", "digest": DIGEST, "aliases": ["d"]},
+                {"name": "e", "create": {"files": {"claim": "c", "path": "p"}}},
+            ],
+        ),
+        {"name": "far", "url": "http://h:1", "models": [{"name": "a", "digest": DIGEST}]},
+    ],
+    "imageDigests": {"ollama": DIGEST},
+}
+
+
+def places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Every map and list within `value`, with each of its keys."""
+    if isinstance(value, dict):
+        keys: list[Any] = list(cast("dict[Any, Any]", value))
+    else:
+        keys = list(range(len(cast("list[Any]", value)))) if isinstance(value, list) else []
+    for key in keys:
+        yield value, key
+        yield from places(value[key])
+
+
+JUNK: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=6), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+def test_everything_at_once_is_legal() -> None:
+    assert faults(EVERYTHING) == []
+
+
+@given(st.integers(0), st.integers(0), JUNK, JUNK)
+def test_no_value_anywhere_breaks_the_checks(first: int, second: int, junk: Any, other: Any) -> None:
+    """Each is legal or told as a fault; a check that fails itself would show a traceback and hide the rest."""
+    raw = copy.deepcopy(EVERYTHING)
+    for choice, value in ((first, junk), (second, other)):
+        found = list(places(raw))
+        owner, key = found[choice % len(found)]
+        owner[key] = value
+    for environment in ("dev", "prod"):
+        for fault in faults({**raw, "environment": environment}):
+            assert re.match(r"\S.*: ", fault, re.DOTALL), fault
+
+
+@given(st.integers(0))
+def test_each_key_is_looked_at(choice: int) -> None:
+    """In place of any value, something of another type is a fault, except where anything that Kubernetes takes goes."""
+    raw = copy.deepcopy(EVERYTHING)
+    found = [
+        (owner, key, value)
+        for owner, key in places(raw)
+        for value in [owner[key]]
+        if key not in ("affinity", "podAffinity") and owner is not raw["servers"][0]["pod"]["affinity"]
+    ]
+    template = raw["servers"][0]["pod"]["template"]
+    free = [id(owner) for owner, _ in places(template)]
+    owner, key, _ = [one for one in found if id(one[0]) not in free][
+        choice % (len(found) - len(list(places(template))))
+    ]
+    owner[key] = object()
+    assert faults(raw)
 
 
 def test_a_refusal_is_shown_without_traceback() -> None:

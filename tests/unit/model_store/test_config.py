@@ -27,7 +27,8 @@ def test_the_documented_config_is_read() -> None:
     config = parse(json.dumps(GOOD), "c")
     assert config.address == ("0.0.0.0", 5000)  # noqa: S104
     assert config.max_bytes is None
-    assert config.uploads is False
+    assert config.uploads is None
+    assert (config.collect.enabled, config.collect.keep_seconds, config.wanted_file) == (False, 604800, None)
     assert config.upstreams[0].endpoints[0] == "http://mirror.local-registry.svc.cluster.local:5000"
 
 

@@ -149,6 +149,10 @@ async def test_damaged_weights_are_not_taken_for_a_passing_failure() -> None:
     for text in ("EOF", "unexpected EOF"):
         with pytest.raises(DamagedModelError, match=text):
             await saying(500, {"error": text}).show("x")
+    # Another client removed some model while the server listed them all: nothing is known of this one's weights.
+    race = "stat /m/manifests/registry.ollama.ai/library/other/1: no such file or directory"
+    with pytest.raises(TransientError, match="no such file"):
+        await saying(500, {"error": race}).show("x")
 
 
 async def test_answers_of_another_form() -> None:

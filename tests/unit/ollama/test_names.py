@@ -77,6 +77,12 @@ def test_refusals_name_the_part_and_the_grammar(text: str, says: str) -> None:
     assert "[host/][namespace/]model[:tag]" in caught.value.hint
 
 
+def test_the_longest_parts_are_legal() -> None:
+    text = f"{'h' * 350}/{'n' * 80}/{'m' * 80}:{'t' * 80}"
+    assert ModelName.parse(text).full == text
+    assert ModelName.parse(f"{'h' * 344}:65535/n/m:t").host.endswith(":65535")
+
+
 def test_a_digest_in_a_name_is_sent_to_its_field() -> None:
     with pytest.raises(ConfigurationError) as caught:
         ModelName.parse("smollm2@sha256:abc")

@@ -49,7 +49,14 @@ def test_only_a_newline_ends_a_line() -> None:
 
 @pytest.mark.parametrize(
     ("data", "cut"),
-    [(b'{"a": 1}\n{"b"', True), (b"<html>\n{}", False), (b"[1]\n", False), (b'"x"', False), (b"\xff\n", False)],
+    [
+        (b'{"a": 1}\n{"b"', True),
+        (b"<html>\n{}", False),
+        (b"[1]\n", False),
+        (b'"x"', False),
+        (b"\xff\n", False),
+        (b'{"a":' * 200_000 + b"\n", False),
+    ],
 )
 def test_refusals(data: bytes, cut: bool) -> None:
     with pytest.raises(NdjsonError) as caught:

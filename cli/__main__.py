@@ -1,0 +1,32 @@
+"""Models on many replicas: deploy, expose, list and look after them. The stack's file is the only truth."""
+
+from __future__ import annotations
+
+import typer
+
+from cli.commands.deploy import deploy
+from cli.commands.expose import expose
+from cli.commands.show import models, status
+from cli.commands.undeploy import undeploy
+
+app = typer.Typer(
+    name="echorator",
+    help=__doc__,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(deploy)
+app.command()(expose)
+app.command()(undeploy)
+app.command("list")(models)
+app.command()(status)
+
+
+def main() -> None:
+    """Run the command; exit codes are those of `cli.exits`."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

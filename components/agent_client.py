@@ -1,0 +1,190 @@
+"""What a replica's agent says of its models, and waiting until it says that one is there."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+
+import httpx
+from pydantic import ValidationError
+
+from ollama.errors import ConfigurationError, Kind, OllamaError, ResourceError, SystemFault, TransientError
+from ollama.state import ModelState, OnEvent, Phase, PullEvent
+from replica_agent.report import Failure, ModelReport, ReplicaReport
+
+POLL_S = 0.5
+
+UNSEEN_S = 180.0
+"""An agent hears of a change at once, or, where it cannot watch the API server, when the kubelet renews its file."""
+
+_KINDS: dict[Kind, type[OllamaError]] = {
+    "transient": TransientError,
+    "configuration": ConfigurationError,
+    "resource": ResourceError,
+    "system": SystemFault,
+}
+_PHASES: dict[str, Phase] = {
+    "Pending": "waiting",
+    "Pulling": "downloading",
+    "Creating": "writing",
+    "Verifying": "verifying",
+    "Loading": "loading",
+    "Retrying": "retrying",
+    "Failed": "retrying",
+}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Times in seconds.
+
+    Attributes:
+        ready_s: until the agent answers for the first time: the pod may have to be scheduled, get its volume and
+            fetch its images.
+        deadline_s: until the model is there, from the agent's first answer.
+    """
+
+    ready_s: float
+    deadline_s: float
+
+
+class Agent:
+    """The agent of one replica."""
+
+    def __init__(
+        self,
+        open_agent: Callable[[str], Awaitable[httpx.AsyncClient]],
+        replica: str,
+        why: Callable[[], Awaitable[str]],
+    ) -> None:
+        """Prepares.
+
+        Args:
+            open_agent: gives a client of a pod's agent.
+            replica: name of the pod.
+            why: what the pod's status gives for the agent's silence.
+        """
+        self._open = open_agent
+        self._http: httpx.AsyncClient | None = None
+        self._replica = replica
+        self._why = why
+
+    async def report(self) -> ReplicaReport:
+        """What the agent says now.
+
+        Raises:
+            TransientError: it cannot be reached.
+            ConfigurationError: the user may not look.
+            SystemFault: something else answered.
+        """
+        response = await self._get("/v1/models")
+        try:
+            return ReplicaReport.model_validate_json(response.content)
+        except ValidationError as error:
+            raise SystemFault(self._replica, None, f"the agent's report cannot be read: {error}") from error
+
+    async def look(self) -> None:
+        """Has the agent begin its next round at once."""
+        await self._get("/v1/look")
+
+    async def wait_ready(self, name: str, fingerprint: str, limits: Limits, on_event: OnEvent) -> ModelState:
+        """The model's state once the agent says that it is there as wanted.
+
+        Raises:
+            OllamaError: what the agent says went wrong, or that it took too long.
+        """
+        first = await self._first_report(limits.ready_s, name, on_event)
+        begun = time.monotonic()
+        worked = False
+        before = _find(first, name)
+        # What failed before this deploy may have been mended since: only a new round counts.
+        stale = before.attempts if before is not None and before.fingerprint == fingerprint and before.failure else 0
+        if stale:
+            await self.look()
+        report = first
+        while True:
+            found = _find(report, name)
+            if found is not None and found.fingerprint == fingerprint:
+                if found.phase == "Ready" and found.digest is not None:
+                    on_event(PullEvent(self._replica, name, "ready", found.size_bytes, found.size_bytes))
+                    return ModelState(name, found.digest, found.size_bytes, "pulled" if worked else "present")
+                if found.failure is not None and found.attempts > stale and found.phase in ("Failed", "Retrying"):
+                    raise self._failed(name, found.failure)
+                worked = True
+                on_event(_event(self._replica, found))
+            elif time.monotonic() - begun > UNSEEN_S:
+                hint = f"see `kubectl logs {self._replica} -c agent`: it reads the ConfigMap with the wanted models"
+                raise TransientError(self._replica, name, f"the agent saw no change within {UNSEEN_S:g} s", hint)
+            if time.monotonic() - begun > limits.deadline_s:
+                said = "" if found is None else f", it is at phase {found.phase}"
+                hint = "deploy again, which goes on from here; if it is only slow, raise the deadline"
+                raise TransientError(self._replica, name, f"not there within {limits.deadline_s:g} s{said}", hint)
+            await asyncio.sleep(POLL_S)
+            # A pod that is replaced in the middle is waited for like one that starts.
+            report = await self._first_report(limits.ready_s, name, on_event)
+
+    async def wait_gone(self, name: str, limit_s: float) -> bool:
+        """Whether the model left; False when the agent's list still wants it: then it is somebody else's by now.
+
+        Raises:
+            TransientError: it is still there after `limit_s`, though nobody wants it.
+        """
+        deadline = time.monotonic() + limit_s
+        while True:
+            report = await self.report()
+            wanted = _find(report, name) is not None
+            if not wanted and name not in report.leaving:
+                return True
+            if time.monotonic() > deadline:
+                if wanted:
+                    return False
+                hint = f"see `kubectl logs {self._replica} -c agent`, then deploy again"
+                raise TransientError(self._replica, name, f"still there after {limit_s:g} s", hint)
+            await asyncio.sleep(POLL_S)
+
+    async def _first_report(self, limit_s: float, name: str, on_event: OnEvent) -> ReplicaReport:
+        why = "it does not answer"
+        try:
+            async with asyncio.timeout(limit_s):
+                while True:
+                    try:
+                        return await self.report()
+                    except TransientError as error:
+                        why = await self._why() or error.message
+                        on_event(PullEvent(self._replica, name, "waiting", detail=why))
+                    await asyncio.sleep(POLL_S)
+        except TimeoutError:
+            hint = f"see `kubectl describe pod {self._replica}`, then deploy again"
+            raise TransientError(self._replica, name, f"not running within {limit_s:g} s: {why}", hint) from None
+
+    async def _get(self, path: str) -> httpx.Response:
+        if self._http is None:
+            self._http = await self._open(self._replica)
+        try:
+            response = await self._http.get(path)
+        except httpx.HTTPError as error:
+            # A forward to a pod that was replaced leads nowhere; the next call opens a new one.
+            self._http = None
+            text = str(error) or type(error).__name__
+            raise TransientError(self._replica, None, f"the agent does not answer: {text}") from error
+        status = response.status_code
+        if status == HTTPStatus.OK:
+            return response
+        said = response.text[:300]
+        if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            hint = "the user needs `get` on pods, pods/proxy and statefulsets; or see the server's `reach.mode`"
+            raise ConfigurationError(self._replica, None, f"the API server answered {status}: {said}", hint)
+        raise TransientError(self._replica, None, f"the way to the agent answered {status}: {said}")
+
+    def _failed(self, name: str, failure: Failure) -> OllamaError:
+        return _KINDS[failure.kind](self._replica, name, failure.message, failure.hint)
+
+
+def _find(report: ReplicaReport, name: str) -> ModelReport | None:
+    return next((model for model in report.models if model.name == name), None)
+
+
+def _event(replica: str, model: ModelReport) -> PullEvent:
+    detail = model.failure.message if model.failure is not None else ""
+    return PullEvent(replica, model.name, _PHASES[model.phase], model.completed, model.total, detail)

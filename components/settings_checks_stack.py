@@ -1,0 +1,32 @@
+"""Checks of what concerns the whole stack: its prefix, its cluster, its images."""
+
+from collections.abc import Iterator
+
+from components.settings_faults import Fault, listed
+from components.settings_grammar import digest_faults, name_faults, object_faults, range_faults
+from components.settings_raw import Check, Raw, mapping, pairs, texts
+from components.versions import IMAGES
+
+
+def _prefix(raw: Raw) -> Iterator[Fault]:
+    yield from name_faults("namespace", raw.get("namespace"))
+
+
+def _cluster(raw: Raw) -> Iterator[Fault]:
+    cluster = mapping(raw.get("cluster"))
+    for key in ("context", "storageClass"):
+        if cluster.get(key) == "":
+            yield Fault(f"cluster.{key}", "is empty: must be a name, or left out")
+    yield from object_faults("cluster.storageClass", cluster.get("storageClass") or None, "storage class")
+    for path, text in texts(cluster.get("apiServerCidrs"), "cluster.apiServerCidrs"):
+        yield from range_faults(path, text)
+
+
+def _image_digests(raw: Raw) -> Iterator[Fault]:
+    for path, name, digest in pairs(raw.get("imageDigests"), "imageDigests"):
+        if name not in IMAGES:
+            yield Fault(path, f"unknown image. Legal names: {listed(IMAGES)}")
+        yield from digest_faults(path, digest)
+
+
+CHECKS: tuple[Check, ...] = (_prefix, _cluster, _image_digests)

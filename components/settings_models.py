@@ -1,0 +1,75 @@
+"""The models of a server: where each comes from, and what else is to be done with it."""
+
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic_core import PydanticCustomError
+
+from components.settings_base import Section, Texts
+
+
+def _one_error(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401
+    """Else a wrong value would be told five times, once for each type that it is not."""
+    try:
+        return validate(value)
+    except ValidationError as error:
+        legal = "must be a number, a text, true or false, or a list of texts"
+        raise PydanticCustomError("parameter_type", legal) from error
+
+
+Parameter = Annotated[bool | int | float | str | Texts, WrapValidator(_one_error)]
+"""A value of Ollama's `parameters`; `stop` is a text or a list of texts."""
+
+
+class FilesSettings(Section):
+    """Weights on a volume: a folder with GGUF or Safetensors files, or one such file."""
+
+    claim: str
+    """Name of a PersistentVolumeClaim in the models' namespace. It is mounted read-only."""
+    path: str = "."
+    """Folder or file on it, relative to its root."""
+
+
+class MessageSettings(Section):
+    """One message of the conversation that the model begins with."""
+
+    role: str
+    content: str
+
+
+class CreateSettings(Section):
+    """A model that is made on the replica: from a base model or from files."""
+
+    from_model: str | None = Field(default=None, alias="from")
+    """Base model: a name that this server has too, under `models`."""
+    files: FilesSettings | None = None
+    adapter: FilesSettings | None = None
+    """A LoRA adapter, as GGUF or Safetensors."""
+    system: str | None = None
+    template: str | None = None
+    parameters: dict[str, Parameter] = Field(default_factory=dict[str, Parameter])
+    messages: Annotated[tuple[MessageSettings, ...], Field(strict=False)] = ()
+    license: str | None = None
+    quantize: str | None = None
+    """Such as `q4_K_M`, from 16 or 32 bit weights."""
+
+
+class ModelSettings(Section):
+    """One model that every replica of a server holds."""
+
+    name: str
+    """What clients call it, such as `smollm2:135m`."""
+    source: str | None = None
+    """What is pulled; `name` itself where nothing is given. Another registry by its host, `hf.co/…` included."""
+    create: CreateSettings | None = None
+    """Made instead of pulled."""
+    digest: str | None = None
+    """`sha256:<64 hex>` of the manifest, as `ollama list` and /api/tags show it (there without `sha256:`)."""
+    aliases: Texts = ()
+    """Further names for the same model."""
+    preload: bool = False
+    """Load it into memory before the replica takes traffic, and again when Ollama was restarted."""
+    keep_alive: str | None = None
+    """How long a preloaded model stays in memory after its last use, such as `24h`; `-1` is for ever."""
+    retain: bool = False
+    """Leave it on the replicas when it is taken off this list."""

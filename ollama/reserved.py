@@ -1,0 +1,28 @@
+"""Names that we keep for ourselves on a server while a model is replaced or made."""
+
+from __future__ import annotations
+
+import hashlib
+
+from ollama.names import DEFAULT_HOST, ModelName
+
+_PREVIOUS, _MAKING = "echorator-previous", "echorator-making"
+
+
+def previous_name(name: ModelName) -> ModelName:
+    """Return the second name under which the model of `name` is kept while it is replaced."""
+    return ModelName(DEFAULT_HOST, _PREVIOUS, _stem(name), "previous")
+
+
+def making_name(name: ModelName) -> ModelName:
+    """Return the name under which the model of `name` is made, before it is known to be as wanted."""
+    return ModelName(DEFAULT_HOST, _MAKING, _stem(name), "making")
+
+
+def is_reserved(name: ModelName) -> bool:
+    """Return whether a name is one of ours."""
+    return name.host.lower() == DEFAULT_HOST and name.namespace.lower() in (_PREVIOUS, _MAKING)
+
+
+def _stem(name: ModelName) -> str:
+    return hashlib.sha256(name.key.encode()).hexdigest()[:32]

@@ -1,0 +1,1 @@
+"""The sidecar of every Ollama pod: brings the wanted models, gates traffic, drains, measures."""

@@ -1,0 +1,82 @@
+"""The agent's own HTTP face: probes, metrics, the report, and the drain."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+import httpx
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from replica_agent.drain import Drain
+from replica_agent.metrics import Metrics
+from replica_agent.status import Status
+
+__all__ = ["create_app"]
+
+_PROBE = httpx.Timeout(3.0)
+
+
+def create_app(status: Status, metrics: Metrics, drain: Drain, ollama: httpx.AsyncClient) -> Starlette:
+    """Build it; `ollama` has this pod's Ollama as its base URL."""
+    face = _Face(status, metrics, drain, ollama)
+    return Starlette(
+        routes=[
+            Route("/healthz", face.healthz),
+            Route("/readyz", face.readyz),
+            Route("/ollama/livez", face.ollama_livez),
+            Route("/metrics", face.metrics),
+            Route("/v1/models", face.models),
+            Route("/drain", face.drain),
+        ]
+    )
+
+
+class _Face:
+    def __init__(self, status: Status, metrics: Metrics, drain: Drain, ollama: httpx.AsyncClient) -> None:
+        self._status = status
+        self._metrics = metrics
+        self._drain = drain
+        self._ollama = ollama
+
+    async def healthz(self, _request: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def readyz(self, _request: Request) -> Response:
+        if self._drain.draining:
+            return _not_yet("this replica is leaving")
+        if not self._status.admitted:
+            missing = [f"{track.name} ({track.phase})" for track in self._status if track.phase != "Ready"]
+            why = f"not there yet: {', '.join(missing)}" if self._status.revision else "no wanted list yet"
+            return _not_yet(why if missing or not self._status.revision else "looking")
+        fault = await self._ask_ollama()
+        return PlainTextResponse("ok\n") if fault is None else _not_yet(fault)
+
+    async def ollama_livez(self, _request: Request) -> Response:
+        fault = await self._ask_ollama()
+        return PlainTextResponse("ok\n") if fault is None else _not_yet(fault)
+
+    async def _ask_ollama(self) -> str | None:
+        try:
+            response = await self._ollama.get("/api/version", timeout=_PROBE)
+        except httpx.HTTPError as error:
+            return f"Ollama does not answer: {error!r}"
+        return None if response.status_code == HTTPStatus.OK else f"Ollama answers {response.status_code}"
+
+    async def metrics(self, _request: Request) -> Response:
+        return Response(self._metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    async def models(self, _request: Request) -> Response:
+        report = self._status.report(draining=self._drain.draining, in_flight=self._drain.in_flight)
+        return Response(report.model_dump_json(by_alias=True), media_type="application/json")
+
+    async def drain(self, _request: Request) -> Response:
+        ended = await self._drain.wait()
+        body = {"done": ended.done, "inFlight": ended.in_flight, "waitedS": ended.waited_s, "reason": ended.reason}
+        return JSONResponse(body, HTTPStatus.OK if ended.done else HTTPStatus.GATEWAY_TIMEOUT)
+
+
+def _not_yet(why: str) -> Response:
+    return PlainTextResponse(f"{why}\n", HTTPStatus.SERVICE_UNAVAILABLE)

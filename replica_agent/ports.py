@@ -1,0 +1,10 @@
+"""The ports of a replica's pod."""
+
+GATE_PORT = 11434
+"""Where clients ask: Ollama's own port, so that nothing changes for them."""
+
+OLLAMA_PORT = 11435
+"""Ollama itself, on the pod's loopback alone."""
+
+AGENT_PORT = 11436
+"""The agent's own API: health, drain, metrics, report."""

@@ -1,0 +1,86 @@
+"""Our own stacks break no check, and one security setting broken in any of their objects does.
+
+The objects are what the whole program registers, for both committed stack files; prod gets what each user fills in: a
+StorageClass that encrypts and the images' digests. Not shown: that the checks are all that can be asked.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from components.versions import IMAGES
+from policies.context import Context
+from policies.items import Resource
+from policies.runner import Runner
+from tests.policies.mutants import Mutant, mutants
+from tests.policies.objects import DIGEST
+from tests.policies.support import pack_config, registered, stack_config
+
+FILLED_IN: Mapping[str, Mapping[str, str]] = {
+    "dev": {},
+    "prod": {
+        "echorator:cluster": json.dumps({"storageClass": "encrypted"}),
+        "echorator:imageDigests": json.dumps(dict.fromkeys(IMAGES, DIGEST)),
+    },
+}
+
+UNNOTICED: Mapping[str, str] = {
+    r"- .*[cC]ontainers\.\d+\.securityContext\.runAsNonRoot$": "the pod's own setting holds for the container",
+    r"- spec\.template\.spec\.securityContext\.runAsNonRoot$": "each container's own setting holds",
+    r"- .*\.volumes$": "the API server refuses mounts of volumes that are not there",
+    r"- .*\.volumes\.\d+\.(name|configMap|projected|secret|emptyDir)$": "the API server refuses such a volume",
+    r"- .*\.volumes\.\d+\.(configMap|projected|secret)\.": "which file is mounted; whether it is there the API server says",
+    r"- .*\.image$": "the API server refuses a container without an image",
+    r"- .*resources\.limits\.nvidia": "a device that is not asked for is not given",
+    r"- spec\.(ingress|egress)$": "without rules a policy closes the direction, since it names it",
+    r"- .*\.ports\.\d+\.protocol$": "TCP is the default",
+    r"- .*\.(from|to)\.\d+\.(namespaceSelector|ipBlock)$": "that peer is then of the policy's own namespace, or refused",
+    r"- .*\.(from|to)\.\d+\.\w+Selector\.matchLabels\.": "which labels mark a client only the program knows",
+    r"- .*egress\.\d+\.to\.\d+\.namespaceSelector\.matchLabels$": "out to labelled pods of any namespace is how DNS is usually found",
+    r"NetworkPolicy cluster-allow-dns: gone$": "closes more",
+    r"Service .*: - spec\.type$": "ClusterIP is the default",
+}  # fmt: skip
+"""What is no weakening, or not to be told from outside, and why."""
+
+
+@pytest.fixture(params=["dev", "prod"])
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def stack(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Resource]:
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
+    return registered(name, tmp_path, FILLED_IN[name])
+
+
+@pytest.fixture
+def runner(name: str) -> Runner:
+    return Runner(Context(name, {**stack_config(name), **FILLED_IN[name]}), pack_config(name))
+
+
+def test_no_violation(stack: list[Resource], runner: Runner) -> None:
+    assert sum(one.type.startswith("kubernetes:") for one in stack) > 20
+    assert [str(one) for one in runner.all(stack)] == []
+
+
+def test_each_broken_setting_is_noticed(name: str, stack: list[Resource], runner: Runner) -> None:
+    found = list(mutants(stack))
+    unnoticed = [one.name for one in found if not _told(runner, one)]
+    reasons = {one: next((why for pattern, why in UNNOTICED.items() if re.search(pattern, one)), None) for one in unnoticed}
+    print(f"\n{name}: {len(found)} broken settings, {len(found) - len(unnoticed)} noticed")  # noqa: T201
+    for one, why in reasons.items():
+        print(f"  not noticed: {one} ({why})")  # noqa: T201
+    assert len(found) > 300
+    assert [one for one, why in reasons.items() if why is None] == []
+
+
+def _told(runner: Runner, mutant: Mutant) -> bool:
+    """Whether the broken object, or the stack with it, breaks a check; the other objects break none by themselves."""
+    alone = mutant.broken is not None and any(any(runner.resource(check, mutant.broken)) for check in runner.checks)
+    return alone or any(any(runner.stack(check, mutant.resources)) for check in runner.checks)
