@@ -2,10 +2,11 @@
 
 import pulumi
 
-from components import model_store_objects, ollama_server_objects, settings, sizes, wanted_models
+from components import model_store_objects, settings, sizes, wanted_models
+from components import ollama_server_objects as objects
 from components.cluster import Cluster, ClusterArgs
 from components.model_store import ModelStore, ModelStoreArgs
-from components.ollama_model import OllamaModel, OllamaModelArgs, bases_of, in_order, source_of
+from components.ollama_model import bring
 from components.ollama_server import OllamaServer, OllamaServerArgs
 
 config = settings.load()
@@ -36,7 +37,9 @@ if config.model_store.enabled:
             uploads=config.model_store.uploads,
             collect=config.model_store.collect,
             wanted=wanted_models.store_wanted(config.servers),
-            clients=[ollama_server_objects.pullers(one.name, one.volume) for one in config.servers if one.name in hosted],
+            clients=[
+                ollama_server_objects.pullers(one.name, one.volume) for one in config.servers if one.name in hosted
+            ],
             image_digests=config.image_digests,
         ),
         pulumi.ResourceOptions(depends_on=[cluster]),
@@ -65,19 +68,6 @@ for wanted in config.servers:
     pulumi.export(f"{wanted.name}-endpoint", server.endpoint)
     if server.outside is not None:
         pulumi.export(f"{wanted.name}-outside", server.outside)
-    models: dict[str, OllamaModel] = {}
-    for entry in in_order(document):
-        args = OllamaModelArgs(
-            server=server,
-            url=wanted.url,
-            cluster=cluster if inside else None,
-            entry=entry,
-            source=source_of(entry),
-            bases=bases_of(entry, document),
-            reach=wanted.reach,
-        )
-        # On a server without agents it is the deploy that makes them, in this order.
-        needed = [models[base.name] for base in args.bases if base.name in models]
-        models[entry.name] = OllamaModel(f"{wanted.name}-{entry.name}", args, pulumi.ResourceOptions(depends_on=needed))
+    models = bring(document, server, wanted, cluster if inside else None)
     pulumi.export(f"{wanted.name}-models", {name: model.replicas for name, model in models.items()})
 pulumi.export("namespace", cluster.namespace)

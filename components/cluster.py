@@ -58,6 +58,9 @@ class Cluster(pulumi.ComponentResource):
             # The context is the cluster's identity: edits elsewhere in the kubeconfig (a new token, another port)
             # must not replace everything.
             cluster_identifier=context.name,
+            # An agent watches its list: one that is deleted and made again says for a moment that nothing is wanted.
+            # What must roll its pods says `immutable` itself.
+            enable_config_map_mutable=True,
             opts=pulumi.ResourceOptions(parent=self),
         )
         found = k8s.discovery.v1.EndpointSlice.get(

@@ -64,6 +64,7 @@ class ModelStore(pulumi.ComponentResource):
             f"{name}-config",
             # No name: it gets one that changes with the content, and with it the pod.
             metadata=self._metadata(None),
+            immutable=True,
             data={
                 "config.json": objects.service_config(
                     args.storage,

@@ -9,7 +9,7 @@ from pulumi.dynamic import Resource
 from components.cluster import Cluster
 from components.ollama_model_provider import OllamaModelProvider
 from components.ollama_server import OllamaServer
-from components.settings_server import ReachSettings
+from components.settings_server import ReachSettings, ServerSettings
 from ollama.document import Recipe, WantedDocument, WantedEntry, fingerprint
 from ollama.order import bases_first
 from ollama.state import wanted_of
@@ -81,7 +81,35 @@ class OllamaModel(Resource, module="echorator", name="OllamaModel"):
         )
 
 
-def source_of(entry: WantedEntry) -> str:
+def bring(
+    document: WantedDocument, server: OllamaServer, settings: ServerSettings, cluster: Cluster | None
+) -> dict[str, OllamaModel]:
+    """The models of one server, by name.
+
+    Args:
+        document: what its agents read too.
+        server: the server.
+        settings: its settings.
+        cluster: where it runs; None for one that was adopted by `url`.
+    """
+    made: dict[str, OllamaModel] = {}
+    for entry in _in_order(document):
+        args = OllamaModelArgs(
+            server=server,
+            url=settings.url,
+            cluster=cluster,
+            entry=entry,
+            source=_source(entry),
+            bases=_bases(entry, document),
+            reach=settings.reach,
+        )
+        # On a server without agents it is the deploy that creates them, in this order.
+        before = [made[base.name] for base in args.bases]
+        made[entry.name] = OllamaModel(f"{settings.name}-{entry.name}", args, pulumi.ResourceOptions(depends_on=before))
+    return made
+
+
+def _source(entry: WantedEntry) -> str:
     """What a model is made from, in a few words."""
     if entry.pull is not None:
         return entry.pull.source
@@ -89,12 +117,12 @@ def source_of(entry: WantedEntry) -> str:
     return f"created from {recipe.from_model or recipe.files}"
 
 
-def in_order(document: WantedDocument) -> list[WantedEntry]:
+def _in_order(document: WantedDocument) -> list[WantedEntry]:
     """The entries of a list, each after the one that it is created from."""
     return [document.models[at] for at in bases_first([wanted_of(entry) for entry in document.models])]
 
 
-def bases_of(entry: WantedEntry, document: WantedDocument) -> list[WantedEntry]:
+def _bases(entry: WantedEntry, document: WantedDocument) -> list[WantedEntry]:
     """The entries that one is created from, by way of others too, the first one first."""
     named = {one.name: one for one in document.models}
     found: list[WantedEntry] = []

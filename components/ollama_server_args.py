@@ -43,7 +43,7 @@ class OllamaServerArgs:
     clients_may_manage_models: bool = False
 
     @classmethod
-    def of(cls, settings: ServerSettings, **more: Any) -> Self:
+    def of(cls, settings: ServerSettings, **more: Any) -> Self:  # noqa: ANN401
         """From a server's checked settings, and what they do not say."""
         return cls(
             name=settings.name,

@@ -235,11 +235,26 @@ class Collector:
             )
             return 0
         freed = 0
+        if only is None:
+            self._drop_partials(inventory)
         for digest, file in inventory.loose_blobs().items():
             named = only is not None and digest in only
             if (only is None or named) and self._may_go(digest, file, named=named):
                 freed += await self._delete_blob(digest, file)
         return freed
+
+    def _drop_partials(self, inventory: Inventory) -> None:
+        """Delete downloads that broke off and whose model is gone; those of a model that stays are resumed one day."""
+        named = inventory.named()
+        for digest in self._volume.partial_digests():
+            try:
+                status = self._volume.partial_path(digest).stat()
+            except FileNotFoundError:
+                continue
+            if digest not in named and self._may_go(digest, BlobFile(status.st_size, status.st_mtime)):
+                self._volume.drop_partial(digest)
+                self._metrics.collected.labels("partial", "loose").inc()
+                event("collected_partial", digest=str(digest), bytes=status.st_size)
 
     def _may_go(self, digest: Digest, file: BlobFile, *, named: bool = False) -> bool:
         if self._leases.holds_blob(digest) or self._in_use.blob(digest):

@@ -81,14 +81,18 @@ class Inventory:
 
     def loose_blobs(self, besides: Iterable[StoredModel] = ()) -> dict[Digest, BlobFile]:
         """Blobs that no model names, those of ``besides`` not counted."""
+        held = self.named(besides)
+        return {digest: file for digest, file in self.blobs.items() if digest not in held}
+
+    def named(self, besides: Iterable[StoredModel] = ()) -> set[Digest]:
+        """Blobs that models name, those of ``besides`` not counted; on the volume or not."""
         gone = {(one.alias, one.repository, one.digest) for one in besides}
-        held = {
+        return {
             blob
             for model in self.models
             if (model.alias, model.repository, model.digest) not in gone
             for blob in model.blobs or ()
         }
-        return {digest: file for digest, file in self.blobs.items() if digest not in held}
 
 
 def freed_by(inventory: Inventory, going: Iterable[StoredModel]) -> int:

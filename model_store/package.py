@@ -111,7 +111,8 @@ def read_package(path: Path, on_bytes: Callable[[Path, int, int], None] | None =
         "config": config.entry,
         "layers": [layer.entry for layer in layers],
     }
-    return Package((*layers, config), json.dumps(document).encode())
+    # As Ollama writes it after a pull, byte for byte, so that the digest it lists is the one we tell.
+    return Package((*layers, config), json.dumps(document, separators=(",", ":")).encode())
 
 
 def _gguf_files(folder: Path) -> list[Path]:

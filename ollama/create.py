@@ -58,7 +58,7 @@ class Creation:
             steps: the server.
             want: the model, already checked.
             recipe: how it is made.
-            others: keys of the other names wanted on this server.
+            others: keys of the other names wanted on this server, or brought to it by us.
             track: has what was made before; told before the first change, and when all is done.
         """
         self._steps = steps

@@ -102,7 +102,9 @@ class _Bring:
     async def model(self, want: WantedModel) -> ModelState:
         """Return the state of a model once it and its aliases are as wanted."""
         steps = Steps(self._client, want.name, self._policy, self._on_event)
-        others = frozenset(self.owned) - {ModelName.parse(want.name).key}
+        # What we brought before counts too: a caller may ask for one model of its list at a time.
+        brought = {entry.key for entry in self._ledger.entries() if entry.origin == "brought"}
+        others = frozenset(brought.union(self.owned)) - {ModelName.parse(want.name).key}
         track = Tracker(self._ledger, want.name, retain=want.retain)
         work: Creation | Replacement
         if want.create is not None:

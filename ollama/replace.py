@@ -32,7 +32,8 @@ class Replacement:
             steps: the server.
             want: the model, already checked.
             source: what is pulled.
-            others: keys of the other names wanted on this server; none of them is ever removed.
+            others: keys of the other names wanted on this server, or brought to it by us: none of them is removed,
+                but for those that share damaged weights with this model.
             track: told before the first change, and when all is done.
         """
         self._steps = steps

@@ -84,7 +84,7 @@ class Steps:
         Args:
             name: the model.
             listing: what the server lists.
-            others: keys of further names that this run brings.
+            others: keys of further names that we bring.
         """
         leftovers = {previous_name(name).key, making_name(name).key}
         for listed in listing:

@@ -7,7 +7,12 @@ from pathlib import Path
 # others of their names; what is imported is the package.
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from policies.server import serve
+from policies.exceptions import ExceptionsError  # noqa: E402
+from policies.server import serve  # noqa: E402
 
 if __name__ == "__main__":
-    serve()
+    try:
+        serve()
+    except ExceptionsError as error:
+        # The engine shows what is written here; a traceback would hide it.
+        sys.exit(str(error))

@@ -170,7 +170,15 @@ class Family:
         self.link = link
         self.checks: list[Check] = []
 
-    def check(self, name: str, severity: Severity, title: str, *, on: Of, **rest: Any) -> Callable[[ObjectCheck], ObjectCheck]:  # noqa: ANN401, E501
+    def check(
+        self,
+        name: str,
+        severity: Severity,
+        title: str,
+        *,
+        on: Of,
+        **rest: Any,  # noqa: ANN401
+    ) -> Callable[[ObjectCheck], ObjectCheck]:
         """Register a check of single objects; `rest` are the other attributes of `Check`."""
 
         def register(run: ObjectCheck) -> ObjectCheck:
@@ -195,8 +203,14 @@ class Family:
         rest.setdefault("link", self.link)
         self.checks.append(
             Check(
-                id=f"{self.name}-{name}", family=self.name, severity=severity, title=title, on=on, parameters=parameters, **rest
-            )  # fmt: skip
+                id=f"{self.name}-{name}",
+                family=self.name,
+                severity=severity,
+                title=title,
+                on=on,
+                parameters=parameters,
+                **rest,
+            )
         )
 
 

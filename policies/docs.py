@@ -49,7 +49,8 @@ def table() -> str:
 def _row(check: Check) -> str:
     notes = [note for note, holds in (("prod", check.prod_only), (check.level, check.level != "mandatory")) if holds]
     severity = f"{check.severity}" + (f" ({', '.join(notes)})" if notes else "")
-    return f"| [`{check.id}`]({check.link}) | {severity} | {_cell(check.title)} | {_cell(check.why)} | {_cell(check.fix)} |"
+    cells = (f"[`{check.id}`]({check.link})", severity, _cell(check.title), _cell(check.why), _cell(check.fix))
+    return f"| {' | '.join(cells)} |"
 
 
 def _cell(text: str) -> str:

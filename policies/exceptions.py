@@ -1,8 +1,10 @@
 """What may break a rule for a while: data in `exceptions.yaml`, each with a reason and a day on which it ends."""
 
+# ruff: noqa: D103 - what a check is for stands in its decorator
+
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -43,9 +45,9 @@ class Exemption:
     id: str
     resource: str
     reason: str
-    expires: datetime.date
+    expires: dt.date
 
-    def covers(self, identity: str, type_and_name: str, today: datetime.date) -> bool:
+    def covers(self, identity: str, type_and_name: str, today: dt.date) -> bool:
         """Whether it excuses that check at that resource today."""
         return identity == self.id and today <= self.expires and fnmatchcase(type_and_name, self.resource)
 
@@ -78,7 +80,7 @@ def parse(content: object) -> tuple[Exemption, ...]:
     faults: list[str] = []
     found: list[Exemption] = []
     for index, raw in enumerate(cast("list[object]", content)):
-        entry = cast("Mapping[str, Any]", raw) if isinstance(raw, Mapping) else {}
+        entry = cast("Mapping[str, Any]", raw if isinstance(raw, Mapping) else {})
         wrong = _faults(entry)
         faults += [f"exceptions[{index}]: {fault}" for fault in wrong]
         if not wrong:
@@ -93,7 +95,7 @@ def _faults(entry: Mapping[str, Any]) -> list[str]:
     for key in _KEYS:
         value = entry.get(key)
         if key == "expires":
-            if not isinstance(value, datetime.date) or isinstance(value, datetime.datetime):
+            if not isinstance(value, dt.date) or isinstance(value, dt.datetime):
                 faults.append("`expires` must be a day, such as 2027-01-31")
         elif not isinstance(value, str) or not value.strip():
             faults.append(f"`{key}` must be a text")
@@ -109,7 +111,7 @@ class Exceptions:
     """All exceptions, as of a day."""
 
     entries: Sequence[Exemption] = ()
-    today: datetime.date = datetime.date.max
+    today: dt.date = dt.date.max
 
     def excuses(self, identity: str, resource: Resource | None) -> bool:
         """Whether a violation of the check at the resource (None: of the whole stack) is excused today."""
@@ -123,7 +125,7 @@ _now: list[Exceptions] = []
 def current() -> Exceptions:
     """Those of the file, as of today; read once, since the pack lives for one command."""
     if not _now:
-        _now.append(Exceptions(load(), datetime.datetime.now(tz=datetime.UTC).date()))
+        _now.append(Exceptions(load(), dt.datetime.now(tz=dt.UTC).date()))
     return _now[0]
 
 
@@ -167,9 +169,9 @@ def unknown_check(_: Stack, facts: Facts) -> Iterator[Finding]:
 )
 def too_long(_: Stack, facts: Facts) -> Iterator[Finding]:
     known = facts.exceptions
-    if known.today == datetime.date.max:
+    if known.today == dt.date.max:
         return
-    limit = known.today + datetime.timedelta(days=facts.number("days"))
+    limit = known.today + dt.timedelta(days=facts.number("days"))
     for one in known.entries:
         if one.expires > limit:
             yield Finding("", f"{one.id} at {one.resource} ends on {one.expires.isoformat()}")

@@ -100,7 +100,7 @@ class Node:
         """Neither it nor any element of it is unknown."""
         return not self.unknown and not any(node.unknown for node in self.each())
 
-    def is_(self, flag: bool) -> bool:  # noqa: FBT001 - a value to compare with
+    def is_(self, flag: bool) -> bool:
         """Whether it is just that boolean."""
         return self.value is flag
 

@@ -26,7 +26,9 @@ _LEVELS: Mapping[Level, sdk.EnforcementLevel] = {
 
 def context_of(urn: str) -> Context:
     """What a policy can learn of its surroundings where the SDK's own server runs it."""
-    return Context(stack_of(urn), pulumi.runtime.get_config_env(), frozenset(pulumi.runtime.get_config_secret_keys_env()))
+    return Context(
+        stack_of(urn), pulumi.runtime.get_config_env(), frozenset(pulumi.runtime.get_config_secret_keys_env())
+    )
 
 
 def message(check: Check, finding: object) -> str:

@@ -38,7 +38,8 @@ _NO_PODS = frozenset(
     {
         "", "rbac.authorization.k8s.io", "networking.k8s.io", "policy", "storage.k8s.io", "apiextensions.k8s.io",
         "scheduling.k8s.io", "admissionregistration.k8s.io", "discovery.k8s.io", "events.k8s.io", "autoscaling",
-        "coordination.k8s.io", "certificates.k8s.io", "apiregistration.k8s.io", "node.k8s.io", "gateway.networking.k8s.io",
+        "coordination.k8s.io", "certificates.k8s.io", "apiregistration.k8s.io", "node.k8s.io",
+        "gateway.networking.k8s.io",
     }
 )  # fmt: skip
 """Groups whose other kinds are known to hold none."""

@@ -97,7 +97,7 @@ def _context(holder: Raw | None) -> Raw | None:
         return None
     if holder.get("securityContext") is None:
         holder["securityContext"] = {}
-    found = _open(holder["securityContext"])
+    found = _open(cast("object", holder["securityContext"]))
     return cast("Raw", found) if isinstance(found, dict) else None
 
 
@@ -111,7 +111,7 @@ def _no_escalation(resource: Resource, raw: Raw) -> bool:
     changed = False
     for pod in _pods(resource):
         for container in () if pod.maybe_windows else pod.containers():
-            changed |= _set(_context(_go(raw, container.node.path)), "allowPrivilegeEscalation", False)  # noqa: FBT003
+            changed |= _set(_context(_go(raw, container.node.path)), "allowPrivilegeEscalation", False)
     return changed
 
 
@@ -127,7 +127,7 @@ def _links(resource: Resource, raw: Raw) -> bool:
     changed = False
     for pod in _pods(resource):
         if pod.spec.at("enableServiceLinks").missing:
-            changed |= _set(_go(raw, pod.spec.path), "enableServiceLinks", False)  # noqa: FBT003
+            changed |= _set(_go(raw, pod.spec.path), "enableServiceLinks", False)
     return changed
 
 
@@ -135,7 +135,7 @@ def _account_token(resource: Resource, raw: Raw) -> bool:
     changed = False
     for item in resource.items:
         if item.key == ("", "ServiceAccount") and not item.body.partial:
-            changed |= _set(_go(raw, item.body.path), "automountServiceAccountToken", False)  # noqa: FBT003
+            changed |= _set(_go(raw, item.body.path), "automountServiceAccountToken", False)
     return changed
 
 

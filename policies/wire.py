@@ -64,7 +64,7 @@ def plain(value: object) -> Any:  # noqa: ANN401
     if isinstance(value, Mapping):
         return _mapping(cast("Mapping[object, object]", value))
     if isinstance(value, Sequence):
-        items = cast("Sequence[object]", value)
+        items: Sequence[object] = value
         if type(value).__module__.startswith("pulumi_policy"):
             # Reading an element of the proxy would raise where it is unknown.
             items = cast("Sequence[object]", cast("Any", value)["__target"])

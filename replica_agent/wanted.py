@@ -23,7 +23,7 @@ from replica_agent.config import ApiConfig
 from replica_agent.kube import ApiError, Json, Kube, fields_of
 from replica_agent.logs import event
 
-__all__ = ["Follower", "Following", "WantedList", "read_list"]
+__all__ = ["Follower", "Following", "ListError", "WantedList", "read_list", "wait_s"]
 
 _FILE_POLL_S = 2.0
 _WATCH_S = 240
@@ -148,7 +148,7 @@ class Follower:
                 self.state.reconnects += 1
                 self._problem(str(error))
                 event("watch_failed", level=logging.WARNING, cause=str(error), failures=failures)
-                await asyncio.sleep(_wait_s(failures, random.random()))  # noqa: S311 - spreads load, guards nothing
+                await asyncio.sleep(wait_s(failures, random.random()))  # noqa: S311 - spreads load, guards nothing
 
     async def _get(self, kube: Kube, api: ApiConfig) -> str:
         found = await kube.call("GET", f"/api/v1/namespaces/{self.namespace}/configmaps/{api.config_map}")
@@ -208,6 +208,6 @@ class Follower:
             self.on_problem(text)
 
 
-def _wait_s(failures: int, jitter: float) -> float:
+def wait_s(failures: int, jitter: float) -> float:
     """Return the wait after so many failures in a row; `jitter` is in [0, 1)."""
     return min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2.0 ** min(failures - 1, 20)) * (0.5 + jitter / 2)

@@ -69,8 +69,13 @@ def marker(stack: str, kind: Kind = "preview") -> str:
 
 
 def failed(preview: Preview, options: Options) -> bool:
-    """Whether the deploy would not go through as it stands."""
-    return preview.failed or bool(options.exit_code)
+    """Whether the deploy would not go through as it stands, or, where drift is looked for, whether there is some."""
+    return preview.failed or bool(options.exit_code) or _drifted(preview, options)
+
+
+def _drifted(preview: Preview, options: Options) -> bool:
+    """Whether the comparison came to its end and found something. The engine's exit code alone does not tell which."""
+    return options.kind == "drift" and not preview.failed and any(one.type != STACK_TYPE for one in preview.changed)
 
 
 def render(preview: Preview, options: Options) -> str:
@@ -111,7 +116,11 @@ def _verdict(preview: Preview, options: Options, changed: list[Resource]) -> str
     same = preview.unchanged
     would = ", ".join(f"**{counts[action]}** {action.value}" for action in Action if counts[action])
     parts: list[str] = []
-    if failed(preview, options):
+    if _drifted(preview, options):
+        parts.append(
+            "⚠️ **What runs is not what is declared.** The next deploy would mend it, or the program is to follow."
+        )
+    elif failed(preview, options):
         causes = [f"{len(preview.errors)} error{_s(len(preview.errors))}"] if preview.errors else []
         causes += [f"{blocking} mandatory polic{'y is' if blocking == 1 else 'ies are'} not kept"] if blocking else []
         if not causes:
@@ -128,7 +137,8 @@ def _verdict(preview: Preview, options: Options, changed: list[Resource]) -> str
 
 def _early_end(preview: Preview, options: Options) -> list[Section]:
     """What the command printed, where the engine's own events tell no error."""
-    if preview.errors or not failed(preview, options) or any(one.blocks for one in preview.violations):
+    told = preview.errors or _drifted(preview, options) or any(one.blocks for one in preview.violations)
+    if told or not failed(preview, options):
         return []
     tail = options.output.strip()[-md.LONG :]
     if not tail:

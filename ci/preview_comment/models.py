@@ -77,7 +77,8 @@ def _pull(model: Resource, sizes: Mapping[tuple[str, str], int]) -> ModelPull:
     return ModelPull(
         server=model.parent.rsplit("::", 1)[-1],
         name=name,
-        source=text_of(wanted.get("source", name)),
+        # One that is made on the replica has none.
+        source=text_of(wanted.get("source") or name),
         digest=digest if isinstance(digest, str) and digest else None,
         replicas=replicas,
         each=sizes.get(_identity(wanted)),

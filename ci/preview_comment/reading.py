@@ -114,8 +114,10 @@ class _Gathered:
 
     def resource(self) -> Resource:
         action = self._action()
-        olds = [state for step in self.steps if (state := step.old or step.old_state) is not None]
-        news = [state for step in self.steps if (state := step.new or step.new_state) is not None]
+        # A refresh begins with what was known before it; what the cluster said is in the step that follows.
+        telling = [step for step in self.steps if step.op not in _DONE_ELSEWHERE] or self.steps
+        olds = [state for step in telling if (state := step.old or step.old_state) is not None]
+        news = [state for step in telling if (state := step.new or step.new_state) is not None]
         old, new = (olds[0] if olds else None), (news[-1] if news else None)
         known = new or old or StateShape()
         first = self.steps[0]

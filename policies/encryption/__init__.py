@@ -1,0 +1,1 @@
+"""Volumes, backups, traffic, and secrets in clear."""

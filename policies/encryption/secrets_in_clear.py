@@ -1,5 +1,7 @@
 """Secrets where everybody reads them: values of variables, ConfigMaps, annotations, arguments, outputs, settings."""
 
+# ruff: noqa: D103 - what a check is for stands in its decorator
+
 from __future__ import annotations
 
 import json
@@ -162,7 +164,7 @@ def in_output(stack: Stack, facts: Facts) -> Iterator[Finding]:
     "A secret in the stack's configuration is set with --secret",
     link="https://www.pulumi.com/docs/iac/concepts/secrets/",
     why="Pulumi.<stack>.yaml is in version control.",
-    fix="Set it again: `pulumi config set --secret KEY`; then renew it, since it was read by whoever has the repository.",
+    fix="Set it again by `pulumi config set --secret KEY`, and renew it: whoever has the repository read it.",
     parameters=_ALLOW,
 )
 def in_settings(_: Stack, facts: Facts) -> Iterator[Finding]:
@@ -171,7 +173,13 @@ def in_settings(_: Stack, facts: Facts) -> Iterator[Finding]:
             continue
         what = shape(text)
         last = key.rpartition(":")[2]
-        if what is None and named(last) and not _allowed(facts, last) and literal(text) and not text.startswith(("{", "[")):
+        if (
+            what is None
+            and named(last)
+            and not _allowed(facts, last)
+            and literal(text)
+            and not text.startswith(("{", "["))
+        ):
             what = "what its name calls a secret"
         if what is None:
             inner = next((name for name in _keys_with_values(text) if not _allowed(facts, name)), None)

@@ -20,7 +20,12 @@ _POINTERS = re.compile(
 )
 """Endings of names that say where a secret is, or how large, rather than hold one."""
 
-_PLACEHOLDER = re.compile(r"^\s*(\$\(\w+\)|\$\{[^}]*\}|\{\{.*\}\}|<[^>]*>|\*+|true|false|null|none|\d{1,6}|)\s*$", re.IGNORECASE)
+_PLACEHOLDER = re.compile(
+    r"^\s*(\$\(\w+\)|\$\{[^}]*\}|\{\{.*\}\}|<[^>]*>|\*+|true|false|null|none|\d{1,6}|)\s*$", re.IGNORECASE
+)
+
+_WORD = r"\b(?:password|pwd)\s{0,3}=\s{0,3}(?![$\s{<(;])[^\s;]{1,200}"
+_PLACE = r"\b(?:host|server|dbname|user(?:\s?id)?)\s{0,3}="
 
 _SHAPES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("a private key", re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----")),
@@ -38,8 +43,8 @@ _SHAPES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("an npm token", re.compile(r"\bnpm_[A-Za-z0-9]{36}\b")),
     # Bounded repeats: this runs on every text of every object.
     ("a connection string with a password", re.compile(r"\b[a-z][a-z0-9+.\-]{1,30}://[^\s/@:'\"]{0,200}:[^\s/@'\"${}<>(]{1,200}@[^\s/]")),
-    ("a connection string with a password", re.compile(r"\b(?:password|pwd)\s{0,3}=\s{0,3}(?![$\s{<(;])[^\s;]{1,200}.{0,200}\b(?:host|server|dbname|user(?:\s?id)?)\s{0,3}=", re.IGNORECASE)),
-    ("a connection string with a password", re.compile(r"\b(?:host|server|dbname|user(?:\s?id)?)\s{0,3}=.{0,200}\b(?:password|pwd)\s{0,3}=\s{0,3}(?![$\s{<(;])[^\s;]", re.IGNORECASE)),
+    ("a connection string with a password", re.compile(_WORD + r".{0,200}" + _PLACE, re.IGNORECASE)),
+    ("a connection string with a password", re.compile(_PLACE + r".{0,200}" + _WORD, re.IGNORECASE)),
     ("an Azure storage key", re.compile(r"AccountKey=[A-Za-z0-9+/=]{40,}")),
     ("a bearer token", re.compile(r"\bbearer\s+[A-Za-z0-9_\-.=]{20,}", re.IGNORECASE)),
 )  # fmt: skip

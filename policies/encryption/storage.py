@@ -1,5 +1,7 @@
 """Encryption of what is stored: classes of volumes, claims, backups."""
 
+# ruff: noqa: D103 - what a check is for stands in its decorator
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
@@ -22,8 +24,8 @@ def _true(name: str) -> Callable[[dict[str, Node]], str | None]:
     def test(found: dict[str, Node]) -> str | None:
         node = found.get(name.lower())
         if node is None:
-            return f"`{name}` must be \"true\""
-        return None if node.unknown or str(node.value).lower() == "true" else f"`{name}` must be \"true\", not {node}"
+            return f'`{name}` must be "true"'
+        return None if node.unknown or str(node.value).lower() == "true" else f'`{name}` must be "true", not {node}'
 
     return test
 
@@ -77,9 +79,7 @@ _CUSTOMER_KEY = {
     "disk.csi.azure.com": "diskEncryptionSetID",
     "diskplugin.csi.alibabacloud.com": "kmsKeyId",
 }
-_LONGHORN = tuple(
-    f"csi.storage.k8s.io/{step}-secret-name" for step in ("provisioner", "node-publish", "node-stage")
-)
+_LONGHORN = tuple(f"csi.storage.k8s.io/{step}-secret-name" for step in ("provisioner", "node-publish", "node-stage"))
 _KNOWN = {"encryptedDrivers": Parameter([], "Further CSI drivers that always encrypt.")}
 
 
@@ -159,6 +159,10 @@ def claims(item: Item) -> Iterator[Node]:
             claim = volume.at("ephemeral", "volumeClaimTemplate")
             if claim.present:
                 yield claim.at("spec", "storageClassName")
+    yield from _operated(item)
+
+
+def _operated(item: Item) -> Iterator[Node]:
     if item.key == ("postgresql.cnpg.io", "Cluster"):
         for name in ("storage", "walStorage"):
             storage = item.body.at("spec", name)
@@ -200,7 +204,7 @@ def default_class(item: Item, _: Facts) -> Iterator[Finding]:
     "A volume's StorageClass is known to encrypt",
     link="https://kubernetes.io/docs/concepts/storage/storage-classes/#parameters",
     why="The class decides whether a volume is encrypted; the claim only names it.",
-    fix="Make the class in this stack with an encrypting driver, or list it in `encryptedClasses` once you have looked.",
+    fix="Make the class in this stack with an encrypting driver, or list it in `encryptedClasses`.",
     prod_only=True,
     parameters={
         "encryptedClasses": Parameter([], "Classes outside the stack that encrypt, such as `gp3-encrypted`."),
@@ -251,7 +255,9 @@ def backup(item: Item, facts: Facts) -> Iterator[Finding]:
     link="https://velero.io/docs/main/api-types/backupstoragelocation/",
     why="A backup of a cluster holds its Secrets.",
     fix="Set `config.kmsKeyId` or `config.serverSideEncryption` (AWS), or allow the provider that always encrypts.",
-    parameters={"encryptedProviders": Parameter(["velero.io/gcp", "gcp", "azure", "velero.io/azure"], "Always encrypt.")},
+    parameters={
+        "encryptedProviders": Parameter(["velero.io/gcp", "gcp", "azure", "velero.io/azure"], "Always encrypt.")
+    },
 )
 def backup_location(item: Item, facts: Facts) -> Iterator[Finding]:
     spec = item.body.at("spec")

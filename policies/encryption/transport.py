@@ -1,5 +1,7 @@
 """Encryption on the way: what comes into the cluster, and what pods talk to."""
 
+# ruff: noqa: D103 - what a check is for stands in its decorator
+
 from __future__ import annotations
 
 import re
@@ -28,10 +30,16 @@ _LB_TLS = (
     "load-balancer.hetzner.cloud/http-certificates",
     "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-cert-id",
 )
-_URL = re.compile(r"\b(http|ws|ftp|redis|amqp|mqtt|ldap|mongodb|mysql|nats)://([^\s/@'\"]{0,200}@)?(\[[0-9a-f:.]{2,45}\]|[^\s/:?#,'\"\]}]{1,255})", re.IGNORECASE)  # noqa: E501
+_URL = re.compile(
+    r"\b(http|ws|ftp|redis|amqp|mqtt|ldap|mongodb|mysql|nats)://([^\s/@'\"]{0,200}@)?(\[[0-9a-f:.]{2,45}\]|[^\s/:?#,'\"\]}]{1,255})",
+    re.IGNORECASE,
+)
 _POSTGRES = re.compile(r"\bpostgres(?:ql)?(?:\+\w{1,20})?://[^\s'\"]{1,1000}", re.IGNORECASE)
 _SSLMODE = re.compile(r"\bsslmode\s?=\s?['\"]?([a-z-]{1,20})", re.IGNORECASE)
-_OLD_TLS = re.compile(r"\b(?:TLS|SSL)(?:_?v|_|ersion)?(?:1[._]?[01]\b|[23]\b(?![._]))|\b(?:SSLv[23]|TLSv1)\b(?!\.)|\bVersionTLS1[01]\b", re.IGNORECASE)  # noqa: E501
+_OLD_TLS = re.compile(
+    r"\b(?:TLS|SSL)(?:_?v|_|ersion)?(?:1[._]?[01]\b|[23]\b(?![._]))|\b(?:SSLv[23]|TLSv1)\b(?!\.)|\bVersionTLS1[01]\b",
+    re.IGNORECASE,
+)
 _TLS_KEY = re.compile(r"(tls|ssl).{0,40}(protocol|version|min)|min.{0,40}(tls|ssl|protocol)", re.IGNORECASE)
 _SAMPLES = ("schemas", "docs", "www.w3.org")
 
@@ -133,7 +141,11 @@ def load_balancer(item: Item, facts: Facts) -> Iterator[Finding]:
     for port in item.body.at("spec", "ports").each():
         number = port.at("port")
         protocol = port.at("appProtocol").text
-        if number.unknown or protocol in ("https", "tls", "kubernetes.io/wss") or str(number) in facts.texts("tlsPorts"):
+        if (
+            number.unknown
+            or protocol in ("https", "tls", "kubernetes.io/wss")
+            or str(number) in facts.texts("tlsPorts")
+        ):
             continue
         if not number.missing:
             yield at(number, f"port {number} is not TLS, as far as can be told")
@@ -175,7 +187,12 @@ def plain_http(item: Item, facts: Facts) -> Iterator[Finding]:
     for node in _texts(item):
         for found in _URL.finditer(node.text or ""):
             host = found.group(3).lower().strip("[]")
-            if host in allowed or _local(host) or (inside and _in_cluster(host)) or host.startswith(("$", "{", "<", "%")):
+            if (
+                host in allowed
+                or _local(host)
+                or (inside and _in_cluster(host))
+                or host.startswith(("$", "{", "<", "%"))
+            ):
                 continue
             yield at(node, f"{found.group(1).lower()}:// to {'a server' if node.secret else host}")
 
@@ -273,7 +290,13 @@ def tls_version(item: Item, _: Facts) -> Iterator[Finding]:
     fix="Give the client the authority's certificate.",
 )
 def skip_verify(item: Item, _: Facts) -> Iterator[Finding]:
-    flags = ("--insecure-skip-tls-verify", "--insecure-skip-verify", "--tls-skip-verify", "--kubelet-insecure-tls", "--no-check-certificate")  # noqa: E501
+    flags = (
+        "--insecure-skip-tls-verify",
+        "--insecure-skip-verify",
+        "--tls-skip-verify",
+        "--kubelet-insecure-tls",
+        "--no-check-certificate",
+    )
     for container in (one for pod in item.pods for one in pod.containers()):
         for node in [*container.node.at("args").each(), *container.node.at("command").each()]:
             name, _eq, value = (node.text or "").partition("=")
@@ -282,6 +305,6 @@ def skip_verify(item: Item, _: Facts) -> Iterator[Finding]:
         for variable in container.node.at("env").each():
             name, value = variable.at("name").text, variable.at("value")
             if (name == "NODE_TLS_REJECT_UNAUTHORIZED" and value.text == "0") or (
-                name in ("PYTHONHTTPSVERIFY",) and value.text == "0"
+                name == "PYTHONHTTPSVERIFY" and value.text == "0"
             ):
                 yield at(value, f"{name} is 0")

@@ -1,5 +1,7 @@
 """Models: which, from where, and under which licence. A model is code that reads every prompt."""
 
+# ruff: noqa: D103 - what a check is for stands in its decorator
+
 from __future__ import annotations
 
 import re
@@ -12,7 +14,9 @@ from policies.nodes import Node
 
 FAMILY = Family("models", "https://github.com/ollama/ollama/blob/main/docs/api.md")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_SOURCES = {"sources": Parameter(["registry.ollama.ai/library/*"], "Sources that are allowed, as patterns of whole references.")}
+_SOURCES = {
+    "sources": Parameter(["registry.ollama.ai/library/*"], "Sources that are allowed, as patterns of whole references.")
+}
 
 
 def _is_model(item: Item) -> bool:

@@ -1,0 +1,1 @@
+"""What pods talk to, and what is reached from outside."""

@@ -1,5 +1,7 @@
 """NetworkPolicies: nothing is open unless somebody said so."""
 
+# ruff: noqa: D103 - what a check is for stands in its decorator
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -59,7 +61,7 @@ def _peers(item: Item) -> Iterator[tuple[str, Node, Node]]:
     Severity.HIGH,
     "A rule says with whom",
     on=_POLICY,
-    why="A rule with an empty or missing `from` or `to` allows everybody: the opposite of what an empty list looks like.",
+    why="An empty or missing `from` or `to` allows everybody: the opposite of what an empty list looks like.",
     fix="Name the peers, or leave the rule out.",
 )
 def open_rule(item: Item, _: Facts) -> Iterator[Finding]:
@@ -128,7 +130,7 @@ def from_everywhere(item: Item, _: Facts) -> Iterator[Finding]:
     Severity.MEDIUM,
     "A rule does not mean every namespace",
     on=_POLICY,
-    why="An empty `namespaceSelector` is each team's pods, also those of tomorrow, and each team labels its pods itself.",
+    why="An empty `namespaceSelector` is each team's pods, also tomorrow's, and each team labels its own pods.",
     fix="Select the namespaces by a label that only you set.",
 )
 def all_namespaces(item: Item, _: Facts) -> Iterator[Finding]:
@@ -197,7 +199,8 @@ def pod_covered(stack: Stack, facts: Facts) -> Iterator[Finding]:
     policies = [
         item
         for item in stack.all(_POLICY)
-        if item.body.at("spec", "podSelector").unknown or any(True for _ in item.body.at("spec", "podSelector").fields())
+        if item.body.at("spec", "podSelector").unknown
+        or any(True for _ in item.body.at("spec", "podSelector").fields())
     ]
     for item in stack.items():
         for pod in item.pods:

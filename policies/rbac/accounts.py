@@ -1,5 +1,7 @@
 """Checks of service accounts and their tokens."""
 
+# ruff: noqa: D103 - what a check is for stands in its decorator
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -29,7 +31,7 @@ def account_token(account: Item, _: Facts) -> Iterator[Finding]:
     Severity.MEDIUM,
     "A pod does not mount a service account token by itself",
     on=has_pods,
-    why="The pod's own setting wins over its account's, and unset it means yes; every container of the pod then has it.",
+    why="The pod's own setting wins over its account's, and unset it means yes; every container then has it.",
     fix="Set `automountServiceAccountToken: false`, and give a projected token to the container that uses the API.",
 )
 def pod_token(item: Item, _: Facts) -> Iterator[Finding]:

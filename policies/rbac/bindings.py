@@ -1,5 +1,7 @@
 """Checks of bindings: who gets a role, and which."""
 
+# ruff: noqa: D103 - what a check is for stands in its decorator
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -76,7 +78,7 @@ _named(
     Severity.HIGH,
     "Nothing is granted to all service accounts",
     on=BINDINGS,
-    why="`system:serviceaccounts` is every pod of the cluster, `system:serviceaccounts:<namespace>` every pod in there.",
+    why="`system:serviceaccounts` is every pod of the cluster, with a namespace's name every pod in there.",
     fix="Name the service account that is meant.",
 )
 def all_service_accounts(binding: Item, _: Facts) -> Iterator[Finding]:

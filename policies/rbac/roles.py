@@ -1,9 +1,10 @@
 """Checks of single Roles and ClusterRoles: wildcards, and rights that lead to more rights."""
 
+# ruff: noqa: D103 - what a check is for stands in its decorator
+
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import cast
 
 from policies.check import Facts, Family, Finding, Parameter, Severity, at, kinds
 from policies.items import Item
@@ -80,7 +81,7 @@ def wildcard_urls(role: Item, _: Facts) -> Iterator[Finding]:
     "A role does not read Secrets",
     on=ROLES,
     why="`list` and `watch` return the contents too; one service account token among them may be worth the cluster.",
-    fix="Mount the Secret into the pod that needs it, or grant `get` with `resourceNames` and allow it by an exception.",
+    fix="Mount the Secret into the pod that needs it, or grant `get` with `resourceNames` and set `allowNamed`.",
     parameters={"allowNamed": Parameter(False, "Allow `get` alone on Secrets that `resourceNames` lists.")},
 )
 def read_secrets(role: Item, facts: Facts) -> Iterator[Finding]:
@@ -126,7 +127,9 @@ def write_workloads(role: Item, _: Facts) -> Iterator[Finding]:
                     yield Finding(rule.where, f"writes {name}")
 
 
-def _subresource(name: str, resource: str, verbs: tuple[str, ...], severity: Severity, why: str, fix: str) -> None:
+def _subresource(  # noqa: PLR0917 - a table of its calls follows
+    name: str, resource: str, verbs: tuple[str, ...], severity: Severity, why: str, fix: str
+) -> None:
     @FAMILY.check(
         name,
         severity,
@@ -292,7 +295,7 @@ def redirect_traffic(role: Item, _: Facts) -> Iterator[Finding]:
     "A ClusterRole is not put together by labels",
     on=kinds(GROUP, "ClusterRole"),
     link=f"{_AUTHORIZATION}#aggregated-clusterroles",
-    why="Whoever labels a ClusterRole adds to every role that aggregates it: here, or to the built-in admin, edit, view.",
+    why="Whoever labels a ClusterRole adds to every role that aggregates it, the built-in admin and edit too.",
     fix="Write the rules into the role itself.",
 )
 def aggregated(role: Item, _: Facts) -> Iterator[Finding]:
@@ -301,4 +304,4 @@ def aggregated(role: Item, _: Facts) -> Iterator[Finding]:
         yield at(selectors, "the role's rules come from others")
     for label, node in role.body.at("metadata", "labels").fields():
         if label.startswith(f"{GROUP}/aggregate-to-") and node.text == "true":
-            yield Finding("metadata.labels", f"adds to the role {cast('str', label).rpartition('-to-')[2]}")
+            yield Finding("metadata.labels", f"adds to the role {label.rpartition('-to-')[2]}")

@@ -53,7 +53,7 @@ class Rule:
         if not (self.any_group or self.groups & {*groups, "*"}):
             return frozenset()
         name, slash, sub = resource.partition("/")
-        named = {resource, "*"} | ({f"*/{sub}", f"{name}/*"} if slash else set())
+        named = {resource, "*"} | {one for one in (f"*/{sub}", f"{name}/*") if slash}
         return self.verbs if self.resources & named else frozenset()
 
     def grants(self, resource: str, groups: Iterable[str], verbs: Iterable[str]) -> bool:

@@ -1,0 +1,1 @@
+"""Where images and charts come from."""

@@ -1,5 +1,7 @@
 """Where images come from, and whether they are the same tomorrow."""
 
+# ruff: noqa: D103 - what a check is for stands in its decorator
+
 from __future__ import annotations
 
 import re
@@ -131,7 +133,13 @@ def latest(item: Item, facts: Facts) -> Iterator[Finding]:
     fix="Use an allowed one, or add its beginning to `allowed`.",
     parameters={
         "allowed": Parameter(
-            ["docker.io/ollama/", "ghcr.io/echorator/", "registry.k8s.io/", "ghcr.io/cloudnative-pg/", "quay.io/prometheus/"],
+            [
+                "docker.io/ollama/",
+                "ghcr.io/echorator/",
+                "registry.k8s.io/",
+                "ghcr.io/cloudnative-pg/",
+                "quay.io/prometheus/",
+            ],
             "Beginnings of registry and path, with the slash at the end.",
         )
     },

@@ -1,0 +1,1 @@
+"""Pods: Pod Security Standards, and what keeps them running."""

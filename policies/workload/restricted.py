@@ -1,5 +1,7 @@
 """Pod Security Standards, level restricted, as of Kubernetes 1.34, and what this project asks for besides."""
 
+# ruff: noqa: D103 - what a check is for stands in its decorator
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -201,7 +203,7 @@ def says_user(item: Item, _: Facts) -> Iterator[Finding]:
     "A pod with a volume says which group owns it",
     on=has_pods,
     link=_CONTEXT,
-    why="A fresh volume belongs to root; a pod that is not root cannot write to it, and the usual way out is to be root.",
+    why="A fresh volume belongs to root: a pod that is not root cannot write to it, and the usual way out is root.",
     fix="Set `fsGroup` in the pod's security context.",
 )
 def volume_group(item: Item, _: Facts) -> Iterator[Finding]:

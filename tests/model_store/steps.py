@@ -37,7 +37,7 @@ def collecting(file: Path, **settings: object) -> dict[str, object]:
     return {"wantedFile": str(file), "collect": collect}
 
 
-def uploads(folder: Path) -> dict[str, object]:
+def uploads(folder: Path) -> dict[str, dict[str, str]]:
     """Settings of a store that takes pushes."""
     file = folder / "token"
     file.write_text(f"{TOKEN}\n")

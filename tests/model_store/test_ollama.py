@@ -157,9 +157,8 @@ def test_pushed_gguf_is_pulled_and_answers(
 
     async def go() -> Pushed:
         async with httpx.AsyncClient(base_url=store.url, trust_env=False, timeout=30) as session:
-            return await StoreClient(session, alias="model-store-local", token=TOKEN).push(
-                folder, "team/Tiny-1.5", "Q8"
-            )
+            client = StoreClient(session, alias="model-store-local", token=TOKEN)
+            return await client.push(folder, "team/Tiny-1.5", "Q8")
 
     pushed = asyncio.run(go())
     with NamedProxy(store.host, "model-store-local") as named, http() as client:
@@ -177,8 +176,10 @@ def test_pushed_gguf_is_pulled_and_answers(
         assert "num_predict" in shown["parameters"]
 
 
-def test_ollama_is_told_that_pushes_are_off(replicas: list[OllamaProcess], make_store: MakeStore) -> None:
-    closed = make_store("http://127.0.0.1:9", name="closed")
+def test_ollama_is_told_that_pushes_are_off(
+    replicas: list[OllamaProcess], make_store: MakeStore, registry: Registry
+) -> None:
+    closed = make_store(f"http://{registry.host}", name="closed")
     name = f"{closed.host}/private/tiny:1"
     create_tiny(replicas[0].url, name)
     with http() as client:

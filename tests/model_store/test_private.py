@@ -226,7 +226,7 @@ def test_private_hub_takes_a_token_and_shows_it_to_nobody_else(
         shown = {host for _, host, _, headers in hub.requests if "authorization" in headers}
         assert shown == {hub.host}
         # It is shown with the first request from the second one on, so a pull costs one refusal, not one a blob.
-        bare = [1 for _, host, path, headers in hub.requests if host == hub.host and "authorization" not in headers]
+        bare = [1 for _, host, _, headers in hub.requests if host == hub.host and "authorization" not in headers]
         assert len(bare) == 1
         assert "hf_abc" not in told(store)
 

@@ -117,7 +117,8 @@ async def test_an_outside_change_is_mended(rig: Rig, one: PushedModel) -> None:
     assert "ours" in await shown(rig)
 
 
-async def test_weights_that_all_share_and_are_damaged_are_mended(rig: Rig, one: PushedModel) -> None:
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_weights_that_all_share_and_are_damaged_are_mended(rig: Rig, one: PushedModel, *, at_once: bool) -> None:
     ledger = MemoryLedger()
     wanted = [
         replace(rig.wanted(one), aliases=("other:1",)),
@@ -126,6 +127,8 @@ async def test_weights_that_all_share_and_are_damaged_are_mended(rig: Rig, one: 
     first = await ensure(rig.client, wanted, policy=QUICK, ledger=ledger)
     blob = rig.server.blob(one.weights)
     blob.write_bytes(blob.read_bytes()[:1000])
+    if not at_once:
+        await ensure(rig.client, wanted[:1], policy=QUICK, ledger=ledger)
     again = await ensure(rig.client, wanted, policy=QUICK, ledger=ledger)
     assert [state.digest for state in again] == [state.digest for state in first]
     assert blob.stat().st_size == one.size

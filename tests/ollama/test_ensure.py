@@ -170,6 +170,7 @@ async def test_a_public_name_that_was_there_is_not_taken_away_by_an_alias(rig: R
 async def test_leftovers_of_a_killed_run_go(rig: Rig, one: PushedModel, *, keep: bool) -> None:
     create_tiny(rig.server.url, "tiny:1")
     want = replace(rig.wanted(one, pinned=False), keep_source=keep)
+    assert want.source is not None
     assert await rig.client.copy("tiny:1", want.source)
     assert await rig.client.copy("tiny:1", previous_name(ModelName.parse("tiny:1")).full)
     states = await ensure(rig.client, [want], policy=QUICK)

@@ -9,8 +9,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.policies.objects import (
-    DIGEST, GONE, LABELS, TEMPLATE, Object, account, binding, changed, deployment, grants, group, model, named, role,
-)  # fmt: skip
+    DIGEST,
+    GONE,
+    LABELS,
+    TEMPLATE,
+    Object,
+    account,
+    binding,
+    changed,
+    deployment,
+    grants,
+    group,
+    model,
+    named,
+    role,
+)
 
 RBAC = "rbac.authorization.k8s.io"
 NET = "networking.k8s.io/v1"
@@ -174,7 +187,10 @@ _BINDINGS: dict[str, Cases] = {
             ],
             # One half comes by the group of all the namespace's accounts.
             [
-                changed(role(grants("certificates.k8s.io", "signers", "approve"), kind="ClusterRole"), {"metadata/name": "a"}),
+                changed(
+                    role(grants("certificates.k8s.io", "signers", "approve"), kind="ClusterRole"),
+                    {"metadata/name": "a"},
+                ),
                 changed(
                     role(grants("certificates.k8s.io", "certificatesigningrequests/approval", "update")),
                     {"metadata/name": "b"},
@@ -189,7 +205,12 @@ _BINDINGS: dict[str, Cases] = {
         [
             [
                 changed(
-                    role(*(grants("", name, *verbs) for name in ("pods", "secrets", "configmaps", "services", "serviceaccounts"))),
+                    role(
+                        *(
+                            grants("", name, *verbs)
+                            for name in ("pods", "secrets", "configmaps", "services", "serviceaccounts")
+                        )
+                    ),
                     {"metadata/name": called},
                 )
                 for called, verbs in (("reads", ("get", "list")), ("writes", ("create", "update", "patch", "delete")))
@@ -280,17 +301,26 @@ _ENCRYPTION: dict[str, Cases] = {
         [_storage("driver.longhorn.io", encrypted="true")],
     ),
     "encryption-customer-key": _one(
-        [_storage("pd.csi.storage.gke.io", **{"disk-encryption-kms-key": "k"}), _storage("ebs.csi.aws.com", kmskeyid="k")],
+        [
+            _storage("pd.csi.storage.gke.io", **{"disk-encryption-kms-key": "k"}),
+            _storage("ebs.csi.aws.com", kmskeyid="k"),
+        ],
         [_storage("pd.csi.storage.gke.io"), _storage("disk.csi.azure.com", skuName="x")],
     ),
     "encryption-default-class": _one(
-        [_claim("encrypted"), _claim("", volumeName="by-hand"), _cnpg(storage={"size": "1Gi", "storageClass": "encrypted"})],
+        [
+            _claim("encrypted"),
+            _claim("", volumeName="by-hand"),
+            _cnpg(storage={"size": "1Gi", "storageClass": "encrypted"}),
+        ],
         [
             _claim(None),
             _claim(""),
             _cnpg(storage={"size": "1Gi"}),
             _cnpg(storage={"storageClass": "encrypted"}, walStorage={"size": "1Gi"}),
-            named("monitoring.coreos.com/v1", "Prometheus", {"spec": {"storage": {"volumeClaimTemplate": {"spec": {}}}}}),
+            named(
+                "monitoring.coreos.com/v1", "Prometheus", {"spec": {"storage": {"volumeClaimTemplate": {"spec": {}}}}}
+            ),
         ],
     ),
     "encryption-volume-class": Cases(
@@ -301,7 +331,16 @@ _ENCRYPTION: dict[str, Cases] = {
         [
             [_claim("unheard-of")],
             [_claim("it"), _storage("ebs.csi.aws.com")],
-            [deployment({"spec/volumes/1": {"name": "v", "ephemeral": {"volumeClaimTemplate": {"spec": {"storageClassName": "x"}}}}})],
+            [
+                deployment(
+                    {
+                        "spec/volumes/1": {
+                            "name": "v",
+                            "ephemeral": {"volumeClaimTemplate": {"spec": {"storageClassName": "x"}}},
+                        }
+                    }
+                )
+            ],
         ],
         {"encryptedClasses": ["outside"]},
     ),
@@ -317,7 +356,11 @@ _ENCRYPTION: dict[str, Cases] = {
     ),
     "encryption-backup-location": _one(
         [
-            named("velero.io/v1", "BackupStorageLocation", {"spec": {"provider": "aws", "config": {"kmsKeyId": "alias/x"}}}),
+            named(
+                "velero.io/v1",
+                "BackupStorageLocation",
+                {"spec": {"provider": "aws", "config": {"kmsKeyId": "alias/x"}}},
+            ),
             named("velero.io/v1", "BackupStorageLocation", {"spec": {"provider": "velero.io/gcp"}}),
         ],
         [named("velero.io/v1", "BackupStorageLocation", {"spec": {"provider": "aws", "config": {"region": "x"}}})],
@@ -368,7 +411,10 @@ _ENCRYPTION: dict[str, Cases] = {
     ),
     "encryption-database-plain-clients": _one(
         [_cnpg(postgresql={"pg_hba": ["hostssl all all all cert", "host all all all reject"]})],
-        [_cnpg(postgresql={"pg_hba": ["host all all 10.0.0.0/8 md5"]}), _cnpg(postgresql={"parameters": {"ssl": "off"}})],
+        [
+            _cnpg(postgresql={"pg_hba": ["host all all 10.0.0.0/8 md5"]}),
+            _cnpg(postgresql={"parameters": {"ssl": "off"}}),
+        ],
     ),
     "encryption-tls-version": _one(
         [_config_map(**{"ssl-protocols": "TLSv1.2 TLSv1.3"}), _listener(tls={"minVersion": "1.3"})],
@@ -388,10 +434,10 @@ _ENCRYPTION: dict[str, Cases] = {
     "encryption-secret-in-config-map": _one(
         [
             _config_map(config='{"passwordFile": "/run/db", "maxTokens": "7"}', **{"token-ttl": "5m"}),
-            _config_map(password="${DB_PASSWORD}"),  # noqa: S106
+            _config_map(password="${DB_PASSWORD}"),
         ],
         [
-            _config_map(password="hunter2hunter2"),  # noqa: S106
+            _config_map(password="hunter2hunter2"),
             _config_map(config='{"db": {"password": "hunter2hunter2"}}'),
             _config_map(**{"tls.key": "-----BEGIN PRIVATE KEY-----\nMIIE"}),
             _config_map(url="amqp://guest:guest@queue:5672"),
@@ -472,7 +518,11 @@ _NETWORK: dict[str, Cases] = {
     ),
     "network-rule-ports": _one(
         [_rule("egress", to=[_PEER], ports=_PORTS), _DENY],
-        [_rule("egress", to=[_PEER]), _rule("egress", to=[_PEER], ports=[{"protocol": "TCP"}]), _rule("ingress", ports=[])],
+        [
+            _rule("egress", to=[_PEER]),
+            _rule("egress", to=[_PEER], ports=[{"protocol": "TCP"}]),
+            _rule("ingress", ports=[]),
+        ],
     ),
     "network-ingress-from-everywhere": _one(
         [_rule("ingress", **{"from": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]})],
@@ -487,7 +537,17 @@ _NETWORK: dict[str, Cases] = {
         ],
     ),
     "network-all-pods": _one(
-        [_rule("ingress", **{"from": [{"namespaceSelector": {"matchLabels": LABELS}, **_PEER}, {"ipBlock": {"cidr": "10.0.0.0/8"}}]})],
+        [
+            _rule(
+                "ingress",
+                **{
+                    "from": [
+                        {"namespaceSelector": {"matchLabels": LABELS}, **_PEER},
+                        {"ipBlock": {"cidr": "10.0.0.0/8"}},
+                    ]
+                },
+            )
+        ],
         [
             _rule("ingress", **{"from": [{"namespaceSelector": {"matchLabels": LABELS}}]}),
             _rule("egress", to=[_PEER, {"podSelector": {}}]),
@@ -582,7 +642,11 @@ _WORKLOAD: dict[str, Cases] = {
     ),
     "workload-namespace-bounds": Cases(
         [[_SPACE, _quota(), named("v1", "LimitRange", {})]],
-        [[_SPACE], [_SPACE, _quota()], [_SPACE, changed(_quota(), {"metadata/namespace": "other"}), named("v1", "LimitRange", {})]],
+        [
+            [_SPACE],
+            [_SPACE, _quota()],
+            [_SPACE, changed(_quota(), {"metadata/namespace": "other"}), named("v1", "LimitRange", {})],
+        ],
     ),
     "workload-quota-keeps-inside": _one(
         [_quota(**{"services.nodeports": "0", "services.loadbalancers": "0"})],
@@ -595,16 +659,25 @@ _RELEASE: Object = {"$token": "kubernetes:helm.sh/v3:Release", "chart": "gpu-ope
 _REST: dict[str, Cases] = {
     "supply_chain-helm-release": _one([{**_RELEASE, "chart": "read"}], [_RELEASE], allow=["read"]),
     "supply_chain-digest": _one(
-        [_cnpg(imageName=f"ghcr.io/cloudnative-pg/postgresql:18@{DIGEST}")], [_cnpg(imageName="ghcr.io/cloudnative-pg/postgresql:18")]
+        [_cnpg(imageName=f"ghcr.io/cloudnative-pg/postgresql:18@{DIGEST}")],
+        [_cnpg(imageName="ghcr.io/cloudnative-pg/postgresql:18")],
     ),
     "models-digest": _one([model(), model(digest=None, create={"from": "x"})], [model(digest=None)]),
     "models-digest-form": _one([model(), model(digest=None)], [model(digest="sha256:abc"), model(digest="a" * 64)]),
     "models-source": _one(
         [model(), model(source="smollm2")],
-        [model(source="hf.co/someone/model:latest"), model(source="registry.ollama.ai/someone/model:1"), model(source="someone/x")],
+        [
+            model(source="hf.co/someone/model:latest"),
+            model(source="registry.ollama.ai/someone/model:1"),
+            model(source="someone/x"),
+        ],
     ),
     "models-plain-http": _one(
-        [model(), model(insecure=False, pullFrom="registry.ollama.ai/library/x:1"), model(pullFrom="127.0.0.1:5000/x:1")],
+        [
+            model(),
+            model(insecure=False, pullFrom="registry.ollama.ai/library/x:1"),
+            model(pullFrom="127.0.0.1:5000/x:1"),
+        ],
         [model(pullFrom="registry.example.com:5000/library/x:1")],
     ),
     "models-server-url": _one([model(url="https://ollama.example.com")], [model(url="http://ollama.example.com")]),

@@ -142,7 +142,10 @@ CONTAINERS: Rows = {
         ],
     ),
     "encryption-database-tls": (
-        [{"C/args": ["postgres://db.team.svc/app?sslmode=verify-full"]}, {"C/env": [{"name": "PGSSLMODE", "value": "verify-full"}]}],
+        [
+            {"C/args": ["postgres://db.team.svc/app?sslmode=verify-full"]},
+            {"C/env": [{"name": "PGSSLMODE", "value": "verify-full"}]},
+        ],
         [
             {"C/args": ["postgresql://db.team.svc/app?sslmode=require"]},
             {"C/args": ["postgres://db.team.svc/app"]},
@@ -160,7 +163,10 @@ CONTAINERS: Rows = {
     ),
     "encryption-skip-verify": (
         [{"C/args": ["--insecure-skip-tls-verify=false"]}],
-        [{"C/args": ["--insecure-skip-tls-verify"]}, {"C/env": [{"name": "NODE_TLS_REJECT_UNAUTHORIZED", "value": "0"}]}],
+        [
+            {"C/args": ["--insecure-skip-tls-verify"]},
+            {"C/env": [{"name": "NODE_TLS_REJECT_UNAUTHORIZED", "value": "0"}]},
+        ],
     ),
     "supply_chain-digest": (
         [{"C/image": f"docker.io/ollama/ollama:1@{DIGEST}"}],
@@ -176,13 +182,17 @@ CONTAINERS: Rows = {
     ),
     "supply_chain-registry": (
         [{"C/image": "registry.k8s.io/pause:3.10"}, {"C/image": "ollama/ollama:1"}],
-        [{"C/image": "nginx:1"}, {"C/image": "docker.io.evil.example/ollama/ollama:1"}, {"C/image": "ghcr.io/echorator2/x:1"}],
+        [
+            {"C/image": "nginx:1"},
+            {"C/image": "docker.io.evil.example/ollama/ollama:1"},
+            {"C/image": "ghcr.io/echorator2/x:1"},
+        ],
     ),
     "supply_chain-pull-policy": (
         [{"C/imagePullPolicy": "Always"}],
         [{"C/imagePullPolicy": "Never"}, {"C/imagePullPolicy": GONE}],
     ),
-}  # fmt: skip
+}
 
 PODS: Rows = {
     "workload-host-namespaces": (
@@ -194,8 +204,14 @@ PODS: Rows = {
         [_volume("hostPath", {"path": "/var/run/docker.sock"})],
     ),
     "workload-volume-types": (
-        [_volume(kind, {}) for kind in ("configMap", "csi", "downwardAPI", "ephemeral", "image", "projected", "secret")],
-        [_volume(kind, {}) for kind in ("nfs", "iscsi", "rbd", "gitRepo", "awsElasticBlockStore", "flexVolume", "cephfs", "fc")],
+        [
+            _volume(kind, {})
+            for kind in ("configMap", "csi", "downwardAPI", "ephemeral", "image", "projected", "secret")
+        ],
+        [
+            _volume(kind, {})
+            for kind in ("nfs", "iscsi", "rbd", "gitRepo", "awsElasticBlockStore", "flexVolume", "cephfs", "fc")
+        ],
     ),
     "workload-sysctls": (
         [{"spec/securityContext/sysctls": [{"name": "net.ipv4.tcp_rmem", "value": "1"}]}],
@@ -213,7 +229,11 @@ PODS: Rows = {
     "workload-host-process": ([{}], [{"spec/securityContext/windowsOptions": {"hostProcess": True}}]),
     "workload-run-as-non-root": (
         [{"spec/securityContext/runAsNonRoot": GONE, "spec/containers/0/securityContext/runAsNonRoot": True}],
-        [{"spec/securityContext/runAsNonRoot": False}, {"spec/securityContext/runAsNonRoot": GONE}, {"spec/securityContext": GONE}],
+        [
+            {"spec/securityContext/runAsNonRoot": False},
+            {"spec/securityContext/runAsNonRoot": GONE},
+            {"spec/securityContext": GONE},
+        ],
     ),
     "workload-run-as-root-user": (
         [{"spec/securityContext/runAsUser": 1}],
@@ -221,7 +241,10 @@ PODS: Rows = {
     ),
     "workload-seccomp": (
         [
-            {"spec/securityContext/seccompProfile": GONE, "spec/containers/0/securityContext/seccompProfile": {"type": "RuntimeDefault"}},
+            {
+                "spec/securityContext/seccompProfile": GONE,
+                "spec/containers/0/securityContext/seccompProfile": {"type": "RuntimeDefault"},
+            },
             {"spec/securityContext/seccompProfile": GONE, **_WINDOWS},
         ],
         [{"spec/securityContext/seccompProfile": GONE}],
@@ -259,7 +282,7 @@ PODS: Rows = {
         [{"metadata/annotations": {"checksum/config": "a" * 64}}],
         [{"metadata/annotations": {"vault-token": "hunter2hunter2"}}],
     ),
-}  # fmt: skip
+}
 
 MAIN_ONLY: Rows = {
     "workload-requests": (

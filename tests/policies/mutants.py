@@ -54,7 +54,7 @@ def places(value: object, path: Path = ()) -> Iterator[tuple[Path, object]]:
         yield from places(one, (*path, key))
 
 
-def _get(value: Any, path: Path) -> Any:  # noqa: ANN401
+def _get(value: Any, path: Path) -> Any:
     for part in path:
         value = value[part]
     return value
@@ -84,38 +84,42 @@ def _weaker(path: Path, value: object) -> Iterator[tuple[str, object]]:
         yield "emptied", []
 
 
+def _of_pods(body: Any) -> Iterator[Path]:
+    template: Path = ("spec", "template", "spec")
+    spec = _get(body, template)
+    yield from ((*template, key) for key in _POD if key in spec)
+    for group in ("containers", "initContainers"):
+        for index, container in enumerate(spec.get(group, [])):
+            yield from ((*template, group, index, key) for key in _CONTAINER if key in container)
+    for index, _ in enumerate(body["spec"].get("volumeClaimTemplates", [])):
+        yield ("spec", "volumeClaimTemplates", index, "spec", "storageClassName")
+
+
+def _below(*path: str, prefix: str = "", but: str = "") -> Callable[[Any], Iterator[Path]]:
+    def found(body: Any) -> Iterator[Path]:
+        return ((*path, key) for key in _get(body, path) if key.startswith(prefix) and key != but)
+
+    return found
+
+
+_SETTINGS: dict[str, Callable[[Any], Iterator[Path]]] = {
+    **dict.fromkeys(("StatefulSet", "Deployment", "DaemonSet", "Job"), _of_pods),
+    "Namespace": _below("metadata", "labels", prefix="pod-security."),
+    "ServiceAccount": _below(prefix="automountServiceAccountToken"),
+    "NetworkPolicy": _below("spec", but="podSelector"),
+    "ResourceQuota": _below("spec", "hard", prefix="services."),
+    "Service": _below("spec", prefix="type"),
+    "OllamaModel": lambda body: iter([("digest",)] if body.get("digest") is not None else []),
+}
+"""Kind to where its security settings are."""
+
+
 def _settings(resource: Resource) -> Iterator[Path]:
-    """Where a resource has security settings."""
-    body = resource.inputs
-    kind = resource.type.rsplit(":", 1)[-1]
-    if kind in ("StatefulSet", "Deployment", "DaemonSet", "Job", "CronJob"):
-        template: Path = ("spec", "template", "spec")
-        spec = _get(body, template)
-        for key in _POD:
-            if key in spec:
-                yield (*template, key)
-        for group in ("containers", "initContainers"):
-            for index, container in enumerate(spec.get(group, [])):
-                yield from ((*template, group, index, key) for key in _CONTAINER if key in container)
-        for index, _ in enumerate(body["spec"].get("volumeClaimTemplates", [])):
-            yield ("spec", "volumeClaimTemplates", index, "spec", "storageClassName")
-    elif kind == "Namespace":
-        labels = body["metadata"]["labels"]
-        yield from (("metadata", "labels", key) for key in labels if key.startswith("pod-security."))
-    elif kind == "ServiceAccount":
-        yield ("automountServiceAccountToken",)
-    elif kind == "NetworkPolicy":
-        yield from (("spec", key) for key in body["spec"] if key != "podSelector")
-    elif kind == "ResourceQuota":
-        hard = body["spec"]["hard"]
-        yield from (("spec", "hard", key) for key in hard if key.startswith("services."))
-    elif kind == "Service":
-        yield ("spec", "type")
-    elif kind == "OllamaModel":
-        yield from ((key,) for key in ("digest",) if body.get(key) is not None)
+    find = _SETTINGS.get(resource.type.rsplit(":", 1)[-1])
+    return iter(()) if find is None else find(resource.inputs)
 
 
-def _there(body: Any, path: Path) -> bool:  # noqa: ANN401
+def _there(body: Any, path: Path) -> bool:
     try:
         _get(body, path)
     except (KeyError, IndexError, TypeError):
@@ -126,52 +130,88 @@ def _there(body: Any, path: Path) -> bool:  # noqa: ANN401
 Change = Callable[[Any], object]
 
 
-def _wholly(resource: Resource) -> Iterator[tuple[str, Change]]:
-    """What goes wrong with an object as a whole."""
-    kind = resource.type.rsplit(":", 1)[-1]
-    rule = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}
-    if kind in ("Role", "ClusterRole"):
-        for index, _ in enumerate(resource.inputs["rules"]):
-            for key in ("verbs", "resources", "apiGroups"):
-                yield f"rules[{index}].{key} = *", lambda body, i=index, k=key: _with(body, ("rules", i, k), ["*"])
-        for bad in (
-            rule,
-            {"apiGroups": [""], "resources": ["pods/exec"], "verbs": ["create"]},
-            {"apiGroups": [""], "resources": ["pods"], "verbs": ["create"]},
-            {"apiGroups": [""], "resources": ["serviceaccounts/token"], "verbs": ["create"]},
-            {"apiGroups": ["rbac.authorization.k8s.io"], "resources": ["roles"], "verbs": ["escalate"]},
-        ):
-            yield f"+ {bad['verbs'][0]} {bad['resources'][0]}", lambda body, b=bad: {**body, "rules": [*body["rules"], b]}
-    if kind in ("RoleBinding", "ClusterRoleBinding"):
-        admin = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"}
-        yield "to cluster-admin", lambda body: {**body, "roleRef": admin}
-        for name in ("system:authenticated", "system:anonymous", "system:masters", "system:serviceaccounts"):
-            yield f"+ {name}", lambda body, n=name: {**body, "subjects": [*body["subjects"], {"kind": "Group", "name": n}]}
-    if kind == "NetworkPolicy":
-        for direction in ("ingress", "egress"):
-            yield f"+ {direction} for all", lambda body, d=direction: _with(body, ("spec", d), [*body["spec"].get(d, []), {}])
-    if kind == "Service":
-        yield "+ externalIPs", lambda body: _with(body, ("spec", "externalIPs"), ["203.0.113.7"])
-        yield "NodePort", lambda body: _with(body, ("spec", "type"), "NodePort")
-    if kind in ("StatefulSet", "Deployment"):
-        pod: Path = ("spec", "template", "spec")
-        for key in ("hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace"):
-            yield f"+ {key}", lambda body, k=key: _with(body, (*pod, k), True)  # noqa: FBT003
-        yield "+ hostPath", lambda body: _with(
-            body, (*pod, "volumes"), [*_get(body, pod)["volumes"], {"name": "h", "hostPath": {"path": "/"}}]
-        )
-        for group in ("containers", "initContainers"):
-            for index, _ in enumerate(_get(resource.inputs, pod).get(group, [])):
-                at: Path = (*pod, group, index)
-                yield f"+ {group}[{index}] privileged", lambda body, a=at: _with(body, (*a, "securityContext", "privileged"), True)  # noqa: E501, FBT003
-                yield f"+ {group}[{index}] secret", lambda body, a=at: _with(
-                    body, (*a, "env"), [*_get(body, a).get("env", []), {"name": "API_KEY", "value": "0123456789abcdef"}]
-                )
-                yield f"+ {group}[{index}] image", lambda body, a=at: _with(body, (*a, "image"), "nginx:latest")
-    if kind == "ConfigMap":
-        yield "+ key", lambda body: _with(body, ("data", "tls.key"), "-----BEGIN PRIVATE KEY-----\nMIIE")
-    if kind == "OllamaModel":
-        yield "other source", lambda body: {**body, "source": "hf.co/somebody/something:latest"}
+Changes = Iterator[tuple[str, Change]]
+
+
+def _role(body: Any) -> Changes:
+    for index, _ in enumerate(body["rules"]):
+        for key in ("verbs", "resources", "apiGroups"):
+            yield f"rules[{index}].{key} = *", lambda body, i=index, k=key: _with(body, ("rules", i, k), ["*"])
+    for group, resource, verb in (
+        ("", "secrets", "get"),
+        ("", "pods/exec", "create"),
+        ("", "pods", "create"),
+        ("", "serviceaccounts/token", "create"),
+        ("rbac.authorization.k8s.io", "roles", "escalate"),
+    ):
+        bad = {"apiGroups": [group], "resources": [resource], "verbs": [verb]}
+        yield f"+ {verb} {resource}", lambda body, b=bad: {**body, "rules": [*body["rules"], b]}
+
+
+def _binding(_: Any) -> Changes:
+    admin = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"}
+    yield "to cluster-admin", lambda body: {**body, "roleRef": admin}
+    for name in ("system:authenticated", "system:anonymous", "system:masters", "system:serviceaccounts"):
+        bad = {"kind": "Group", "name": name}
+        yield f"+ {name}", lambda body, b=bad: {**body, "subjects": [*body["subjects"], b]}
+
+
+def _policy(_: Any) -> Changes:
+    for way in ("ingress", "egress"):
+        for_all: dict[str, Any] = {}
+        yield f"+ {way} for all", lambda body, w=way, a=for_all: _with(body, ("spec", w), [*body["spec"].get(w, []), a])
+
+
+def _service(_: Any) -> Changes:
+    yield "+ externalIPs", lambda body: _with(body, ("spec", "externalIPs"), ["203.0.113.7"])
+    yield "NodePort", lambda body: _with(body, ("spec", "type"), "NodePort")
+
+
+def _workload(body: Any) -> Changes:
+    pod: Path = ("spec", "template", "spec")
+    for key in ("hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace"):
+        yield f"+ {key}", lambda body, k=key: _with(body, (*pod, k), value=True)
+    host = {"name": "h", "hostPath": {"path": "/"}}
+    yield "+ hostPath", lambda body: _with(body, (*pod, "volumes"), [*_get(body, pod)["volumes"], host])
+    secret = {"name": "API_KEY", "value": "0123456789abcdef"}
+    for group in ("containers", "initContainers"):
+        for index, _ in enumerate(_get(body, pod).get(group, [])):
+            at: Path = (*pod, group, index)
+            name = f"{group}[{index}]"
+            yield (
+                f"+ {name} privileged",
+                lambda body, a=at: _with(body, (*a, "securityContext", "privileged"), value=True),
+            )
+            yield (
+                f"+ {name} secret",
+                lambda body, a=at: _with(body, (*a, "env"), [*_get(body, a).get("env", []), secret]),
+            )
+            yield f"+ {name} image", lambda body, a=at: _with(body, (*a, "image"), "nginx:latest")
+
+
+def _config_map(_: Any) -> Changes:
+    yield "+ key", lambda body: _with(body, ("data", "tls.key"), "-----BEGIN PRIVATE KEY-----\nMIIE")
+
+
+def _model(_: Any) -> Changes:
+    yield "other source", lambda body: {**body, "source": "hf.co/somebody/something:latest"}
+
+
+_WHOLLY: dict[str, Callable[[Any], Changes]] = {
+    **dict.fromkeys(("Role", "ClusterRole"), _role),
+    **dict.fromkeys(("RoleBinding", "ClusterRoleBinding"), _binding),
+    **dict.fromkeys(("StatefulSet", "Deployment"), _workload),
+    "NetworkPolicy": _policy,
+    "Service": _service,
+    "ConfigMap": _config_map,
+    "OllamaModel": _model,
+}
+"""Kind to what can go wrong with an object as a whole."""
+
+
+def _wholly(resource: Resource) -> Changes:
+    find = _WHOLLY.get(resource.type.rsplit(":", 1)[-1])
+    return iter(()) if find is None else find(resource.inputs)
 
 
 _GONE = ("NetworkPolicy", "ResourceQuota", "LimitRange", "PodDisruptionBudget")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, Final
+from typing import Any, Final, cast
 
 GONE: Final = object()
 """The value of a change that takes a field away."""
@@ -54,15 +54,11 @@ def changed(base: object, changes: dict[str | tuple[str, ...], Any]) -> Any:
         parts = path.split("/") if isinstance(path, str) else list(path)
         at: Any = found
         for part in parts[:-1]:
-            at = at[int(part)] if isinstance(at, list) else at.setdefault(part, {})
+            at = cast("Any", at[int(part)] if isinstance(at, list) else at.setdefault(part, {}))
         last = parts[-1]
         if isinstance(at, list):
-            if value is GONE:
-                del at[int(last)]
-            elif int(last) == len(at):
-                at.append(value)
-            else:
-                at[int(last)] = value
+            items = cast("list[Any]", at)
+            items[int(last) : int(last) + 1] = [] if value is GONE else [value]
         elif value is GONE:
             del at[last]
         else:
@@ -100,9 +96,17 @@ def workload(kind: str, template: Object) -> Object:
 
 
 KINDS = (
-    "Pod", "PodTemplate", "ReplicationController", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job",
-    "CronJob", "Rollout",
-)  # fmt: skip
+    "Pod",
+    "PodTemplate",
+    "ReplicationController",
+    "Deployment",
+    "StatefulSet",
+    "DaemonSet",
+    "ReplicaSet",
+    "Job",
+    "CronJob",
+    "Rollout",
+)
 
 
 def deployment(changes: dict[str | tuple[str, ...], Any]) -> Object:

@@ -57,7 +57,7 @@ def stack_config(stack: str) -> dict[str, str]:
 
 def pack_config(stack: str) -> dict[str, dict[str, Any]]:
     """Parameters of the committed pack configuration, levels left out."""
-    raw: dict[str, Any] = json.loads((ROOT / "policies" / "config" / f"{stack}.json").read_text())
+    raw: dict[str, str | dict[str, Any]] = json.loads((ROOT / "policies" / "config" / f"{stack}.json").read_text())
     return {
         name: {key: one for key, one in value.items() if key != "enforcementLevel"}
         for name, value in raw.items()

@@ -7,7 +7,7 @@ driver encrypts because its parameter says so.
 from __future__ import annotations
 
 import copy
-import datetime
+import datetime as dt
 from typing import Any
 
 import pytest
@@ -24,7 +24,7 @@ from tests.policies.cases_objects import CASES
 from tests.policies.objects import Object, deployment, grants, model, named, role
 from tests.policies.support import PROD, resource, resources
 
-TODAY = datetime.date(2026, 11, 22)
+TODAY = dt.date(2026, 11, 22)
 SETTINGS = {"encryption-secret-in-settings"}
 EXCEPTIONS = {"exceptions-expired", "exceptions-unknown-check", "exceptions-too-long"}
 
@@ -39,7 +39,7 @@ def rows() -> list[Any]:
 
 
 @pytest.mark.parametrize(("check", "bodies", "bad"), rows())
-def test_check(check: str, bodies: list[Object], bad: bool) -> None:  # noqa: FBT001
+def test_check(check: str, bodies: list[Object], bad: bool) -> None:
     runner = Runner(PROD, {check: CASES[check].given}, checks=[BY_ID[check]])
     found = runner.all(resources(copy.deepcopy(bodies)))
     assert bool(found) is bad, [str(one) for one in found]
@@ -80,7 +80,9 @@ def test_no_finding_shows_a_secret() -> None:
     bad = "hunter2hunter2"
     bodies = [
         deployment({"spec/containers/0/env": [{"name": "DB_PASSWORD", "value": bad}]}),
-        deployment({"spec/containers/0/args": [f"--password={bad}", f"postgres://u:{bad}@db/x", f"http://u:{bad}@a.example/"]}),
+        deployment(
+            {"spec/containers/0/args": [f"--password={bad}", f"postgres://u:{bad}@db/x", f"http://u:{bad}@a.example/"]}
+        ),
         named("v1", "ConfigMap", {"data": {"password": bad, "b": f"redis://:{bad}@cache.example.com"}}),
         deployment({"spec/containers/0/image": SecretText(f"{bad}:latest")}),
     ]
@@ -95,16 +97,17 @@ def test_exceptions() -> None:
     pattern = "kubernetes:rbac.authorization.k8s.io/v1:Role::it"
 
     def broken(**changes: Any) -> set[str]:
-        entry = Exemption(**{"id": check, "resource": pattern, "reason": "r", "expires": TODAY, **changes})
+        values: dict[str, Any] = {"id": check, "resource": pattern, "reason": "r", "expires": TODAY, **changes}
+        entry = Exemption(**values)
         return ids(Runner(PROD, excused=Exceptions([entry], TODAY)).all([resource(bad)]))
 
     assert broken() == set()
-    assert broken(expires=TODAY - datetime.timedelta(days=1)) == {check, "exceptions-expired"}
+    assert broken(expires=TODAY - dt.timedelta(days=1)) == {check, "exceptions-expired"}
     assert broken(resource="*::other") == {check}
     assert broken(resource="*::i?") == set()
     assert broken(id="rbac-read-secret") == {check, "exceptions-unknown-check"}
     assert broken(id="exceptions-expired") == {check, "exceptions-unknown-check"}
-    assert broken(expires=datetime.date(2028, 1, 1)) == {"exceptions-too-long"}
+    assert broken(expires=dt.date(2028, 1, 1)) == {"exceptions-too-long"}
 
 
 def test_an_exception_for_the_stack() -> None:
@@ -115,16 +118,16 @@ def test_an_exception_for_the_stack() -> None:
     assert excused.all([]) == []
 
 
-@pytest.mark.parametrize(
-    ("content", "told"),
-    [
-        ({}, "must be a list of maps"),
-        ([{}], "`id` must be a text"),
-        ([{"id": "a", "resource": "*", "reason": "because of reasons, really", "expires": "soon"}], "`expires` must be a day"),
-        ([{"id": "a", "resource": "*", "reason": "short", "expires": TODAY}], "20 characters or more"),
-        ([{"id": "a", "resource": "*", "reason": "r" * 20, "expires": TODAY, "until": 1}], "`until` is not known"),
-    ],
-)
+REFUSED: list[tuple[Any, str]] = [
+    ({}, "must be a list of maps"),
+    ([{}], "`id` must be a text"),
+    ([{"id": "a", "resource": "*", "reason": "r" * 20, "expires": "soon"}], "`expires` must be a day"),
+    ([{"id": "a", "resource": "*", "reason": "short", "expires": TODAY}], "20 characters or more"),
+    ([{"id": "a", "resource": "*", "reason": "r" * 20, "expires": TODAY, "until": 1}], "`until` is not known"),
+]
+
+
+@pytest.mark.parametrize(("content", "told"), REFUSED)
 def test_refused_exceptions(content: object, told: str) -> None:
     with pytest.raises(ExceptionsError, match=told):
         parse(content)

@@ -28,12 +28,12 @@ from policies.wire import OUTPUT, SECRET, SENTINELS, SIGNATURE
 from tests.policies.objects import TEMPLATE, changed, deployment, grants, named, role, workload
 from tests.policies.support import pack_config
 
-UNKNOWN = sorted(SENTINELS)[0]
+UNKNOWN = min(SENTINELS)
 PRIVILEGED = deployment({"spec/containers/0/securityContext/privileged": True})
 LIMIT_S = 2.0
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """What the service answered instead."""
 
 
@@ -41,19 +41,26 @@ class Call:
     """Stands for gRPC's own context."""
 
     def abort(self, code: grpc.StatusCode, details: str) -> None:
-        raise Refused(f"{code.name}: {details}")
+        raise RefusedError(f"{code.name}: {details}")
 
 
-def service(config: Mapping[str, Any] | None = None, *, stack: str = "prod", **settings: str) -> Servicer:
+def service(
+    config: Mapping[str, Any] | None = None, *, stack: str = "prod", settings: Mapping[str, str] | None = None
+) -> Servicer:
     """The pack's service, configured as the engine does it."""
     found = Servicer()
     request = proto.ConfigureAnalyzerRequest()
-    levels = {"mandatory": proto.MANDATORY, "advisory": proto.ADVISORY, "disabled": proto.DISABLED, "remediate": proto.REMEDIATE}
+    levels = {
+        "mandatory": proto.MANDATORY,
+        "advisory": proto.ADVISORY,
+        "disabled": proto.DISABLED,
+        "remediate": proto.REMEDIATE,
+    }
     for name, given in (config or {}).items():
         parameters = {"enforcementLevel": given} if isinstance(given, str) else dict(given)
         request.policyConfig[name].enforcementLevel = levels[parameters.pop("enforcementLevel", "mandatory")]
         request.policyConfig[name].properties.update(parameters)
-    found.ConfigureStack(proto.AnalyzerStackConfigureRequest(stack=stack, project="p", config=settings), Call())
+    found.ConfigureStack(proto.AnalyzerStackConfigureRequest(stack=stack, project="p", config=settings or {}), Call())
     found.Configure(request, Call())
     return found
 
@@ -79,7 +86,7 @@ def test_every_check_and_fix_is_a_policy() -> None:
     assert (shown.severity, shown.enforcementLevel) == (proto.POLICY_SEVERITY_HIGH, proto.MANDATORY)
     assert shown.url.startswith("https://")
     assert shown.remediation_steps
-    assert "docker.io/ollama/" in list(shown.configSchema.properties["allowed"]["default"])
+    assert "docker.io/ollama/" in json.dumps(struct_to_dict(shown.configSchema.properties))
 
 
 def test_a_violation_is_reported_with_its_level() -> None:
@@ -93,7 +100,9 @@ def test_a_violation_is_reported_with_its_level() -> None:
     # A check repairs nothing, so this level is the strict one.
     strict = told(service({"workload-privileged": "remediate"}).Analyze(request(PRIVILEGED), Call()))
     assert strict["workload-privileged"].enforcementLevel == proto.MANDATORY
-    assert "workload-privileged" not in told(service({"workload-privileged": "disabled"}).Analyze(request(PRIVILEGED), Call()))
+    assert "workload-privileged" not in told(
+        service({"workload-privileged": "disabled"}).Analyze(request(PRIVILEGED), Call())
+    )
 
 
 def test_parameters_and_environment() -> None:
@@ -101,12 +110,12 @@ def test_parameters_and_environment() -> None:
     assert {"supply_chain-registry", "supply_chain-digest"} <= set(told(service().Analyze(request(body), Call())))
     config = {"supply_chain-registry": {"allowed": ["registry.example.com/a/"]}}
     assert "supply_chain-registry" not in told(service(config).Analyze(request(body), Call()))
-    dev = service(**{"p:environment": "dev"})
+    dev = service(None, settings={"p:environment": "dev"})
     assert "supply_chain-digest" not in told(dev.Analyze(request(body), Call()))
 
 
 def test_a_key_that_is_no_policy_stops_the_command() -> None:
-    with pytest.raises(Refused, match="INVALID_ARGUMENT: no such policy: workload-priviliged"):
+    with pytest.raises(RefusedError, match="INVALID_ARGUMENT: no such policy: workload-priviliged"):
         service({"workload-priviliged": "advisory", "all": "mandatory"})
     assert misnamed(["all", "fix-seccomp", "rbac-masters"]) == []
 
@@ -121,7 +130,9 @@ def test_the_stack_as_a_whole() -> None:
         return set(told(service().AnalyzeStack(found, Call())))
 
     space = named("v1", "Namespace", {}, name="team", namespace=None)
-    deny = named("networking.k8s.io/v1", "NetworkPolicy", {"spec": {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}})
+    deny = named(
+        "networking.k8s.io/v1", "NetworkPolicy", {"spec": {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}}
+    )
     assert "network-default-deny" in whole(space)
     assert "network-default-deny" not in whole(space, deny)
 
@@ -166,7 +177,11 @@ def by_sdk(body: Mapping[str, Any], kind: str = "kubernetes:apps/v1:Deployment")
         None,
     )
     for policy in POLICIES:
-        if isinstance(policy, sdk.ResourceValidationPolicy) and policy.has_validation() and not policy.has_remediation():
+        if (
+            isinstance(policy, sdk.ResourceValidationPolicy)
+            and policy.has_validation()
+            and not policy.has_remediation()
+        ):
             policy.validate(args, lambda _text, _urn=None, name=policy.name: found.append(name))
     return found
 
@@ -182,10 +197,20 @@ def test_the_policies_work_under_the_sdk_too() -> None:
     ("remedy", "body"),
     [
         ("fix-privilege-escalation", deployment({"spec/containers/0/securityContext": {"privileged": wrapped(False)}})),
-        ("fix-privilege-escalation", workload("CronJob", changed(TEMPLATE, {"spec/initContainers": [{"name": "i", "image": UNKNOWN}]}))),
+        (
+            "fix-privilege-escalation",
+            workload("CronJob", changed(TEMPLATE, {"spec/initContainers": [{"name": "i", "image": UNKNOWN}]})),
+        ),
         ("fix-seccomp", deployment({"spec/securityContext": {"runAsUser": wrapped(7)}})),
-        ("fix-seccomp", {"apiVersion": "v1", "kind": "List", "items": [deployment({"spec/securityContext": {"runAsUser": 7}})]}),
-        ("fix-service-links", deployment({"spec/enableServiceLinks": True}) | {"spec": wrapped({"template": {"spec": {"containers": []}}})}),
+        (
+            "fix-seccomp",
+            {"apiVersion": "v1", "kind": "List", "items": [deployment({"spec/securityContext": {"runAsUser": 7}})]},
+        ),
+        (
+            "fix-service-links",
+            deployment({"spec/enableServiceLinks": True})
+            | {"spec": wrapped({"template": {"spec": {"containers": []}}})},
+        ),
         ("fix-account-token", named("v1", "ServiceAccount", {"secrets": wrapped([{"name": "a"}])})),
     ],
 )
@@ -194,8 +219,8 @@ def test_fixes(remedy: str, body: dict[str, Any]) -> None:
     check = next(one.fixes[0] for one in REMEDIES if one.id == remedy)
     found = service({remedy: "remediate"})
     before = copy.deepcopy(body)
-    assert check in told(found.Analyze(request(body), Call())) or "List" in str(body["kind"]) or UNKNOWN in json.dumps(body)
-    (done,) = found.Remediate(request(body), Call()).remediations
+    assert check in told(found.Analyze(request(body), Call()))
+    (done,) = cast("list[Any]", found.Remediate(request(body), Call()).remediations)
     assert (done.policyName, done.diagnostic) == (remedy, "")
     after = proto.AnalyzeRequest(type=request(body).type, name="it", urn=request(body).urn)
     after.properties.CopyFrom(done.properties)
@@ -236,14 +261,18 @@ def test_a_thousand_resources_take_less_than_two_seconds() -> None:
     bodies = [
         *(workload(kind, TEMPLATE) for kind in ("Deployment", "StatefulSet", "CronJob", "DaemonSet")),
         role(*(grants("", name, "get", "list", "watch") for name in ("pods", "services", "events"))),
-        named("networking.k8s.io/v1", "NetworkPolicy", {"spec": {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}}),
+        named(
+            "networking.k8s.io/v1", "NetworkPolicy", {"spec": {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}}
+        ),
         named("v1", "ConfigMap", {"data": {"config.yaml": "a: b\n" * 200}}),
         named("v1", "Service", {"spec": {"ports": [{"port": 80}]}}),
     ]
     requests = [request(bodies[index % len(bodies)]) for index in range(1000)]
     whole = proto.AnalyzeStackRequest()
     for index, one in enumerate(requests):
-        whole.resources.add(type=one.type, name=f"r{index}", urn=f"{one.urn}-{index}").properties.CopyFrom(one.properties)
+        whole.resources.add(type=one.type, name=f"r{index}", urn=f"{one.urn}-{index}").properties.CopyFrom(
+            one.properties
+        )
     found = service()
     begin = time.process_time()
     for one in requests:
@@ -251,5 +280,5 @@ def test_a_thousand_resources_take_less_than_two_seconds() -> None:
     middle = time.process_time()
     found.AnalyzeStack(whole, Call())
     end = time.process_time()
-    print(f"\n1,000 resources: {middle - begin:.2f} s one by one, {end - middle:.2f} s as a stack, of processor time")  # noqa: T201
+    print(f"\n1,000 resources: {middle - begin:.2f} s one by one, {end - middle:.2f} s as a stack, of processor time")
     assert end - begin < LIMIT_S

@@ -5,7 +5,6 @@ What is right and wrong is the Kubernetes documentation's. Not shown: that an AP
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import pytest
@@ -36,7 +35,7 @@ def rows(table: Rows) -> list[Any]:
 
 
 @pytest.mark.parametrize(("check", "change", "bad"), rows(CONTAINERS))
-def test_containers(check: str, change: Changes, bad: bool) -> None:  # noqa: FBT001
+def test_containers(check: str, change: Changes, bad: bool) -> None:
     for place in LISTS:
         template = changed(with_container(place), located(change, place))
         for kind in KINDS:
@@ -44,19 +43,19 @@ def test_containers(check: str, change: Changes, bad: bool) -> None:  # noqa: FB
 
 
 @pytest.mark.parametrize(("check", "change", "bad"), rows(PODS))
-def test_pods(check: str, change: Changes, bad: bool) -> None:  # noqa: FBT001
+def test_pods(check: str, change: Changes, bad: bool) -> None:
     for kind in KINDS:
         assert finds(check, workload(kind, changed(TEMPLATE, change))) is bad, kind
 
 
 @pytest.mark.parametrize(("check", "change", "bad"), rows(MAIN_ONLY))
-def test_running_containers(check: str, change: Changes, bad: bool) -> None:  # noqa: FBT001
+def test_running_containers(check: str, change: Changes, bad: bool) -> None:
     for kind in ("Pod", "Deployment", "StatefulSet", "DaemonSet", "Rollout"):
         assert finds(check, workload(kind, changed(TEMPLATE, located(change, "containers")))) is bad, kind
 
 
 def test_a_job_needs_no_probe_and_a_sidecar_does() -> None:
-    job = workload("Job", changed(TEMPLATE, {"spec/containers/0/readinessProbe": copy.deepcopy({})}))
+    job = workload("Job", changed(TEMPLATE, {"spec/containers/0/readinessProbe": {}}))
     assert not finds("workload-liveness-probe", job)
     bare = {key: one for key, one in TEMPLATE["spec"]["containers"][0].items() if "Probe" not in key}
     init = changed(TEMPLATE, {"spec/initContainers": [bare]})
@@ -72,22 +71,27 @@ def test_a_good_pod_breaks_nothing(kind: str) -> None:
     assert [check.id for check in CHECKS if list(RUNNER.resource(check, found))] == []
 
 
-@pytest.mark.parametrize(
-    "spelled",
-    [
-        lambda body: ("kubernetes:core/v1:List", {"apiVersion": "v1", "kind": "List", "items": [body]}),
-        lambda body: ("kubernetes:apps/v1:DeploymentList", {"items": [{k: body[k] for k in ("metadata", "spec")}]}),
-        lambda body: ("kubernetes:extensions/v1beta1:Deployment", {**body, "apiVersion": "extensions/v1beta1"}),
-        lambda body: ("kubernetes:apps/v1beta2:Deployment", {**body, "apiVersion": "apps/v1beta2"}),
-        lambda body: ("kubernetes:apps/v1:Deployment", {k: body[k] for k in ("metadata", "spec")}),
-        lambda body: ("kubernetes:apps/v1:DeploymentPatch", body),
-        lambda body: ("kubernetes:apps/v1:DeploymentPatch", {k: body[k] for k in ("metadata", "spec")}),
-    ],
-    ids=["List", "DeploymentList", "extensions", "v1beta2", "no-kind", "Patch", "Patch-no-kind"],
-)  # fmt: skip
-def test_no_spelling_hides_a_privileged_container(spelled: Any) -> None:
+_INSIDE = ("metadata", "spec")
+_PATCH = "kubernetes:apps/v1:DeploymentPatch"
+
+
+def _spellings(body: Object) -> dict[str, tuple[str, Object]]:
+    bare = {key: body[key] for key in _INSIDE}
+    return {
+        "List": ("kubernetes:core/v1:List", {"apiVersion": "v1", "kind": "List", "items": [body]}),
+        "DeploymentList": ("kubernetes:apps/v1:DeploymentList", {"items": [bare]}),
+        "old group": ("kubernetes:extensions/v1beta1:Deployment", {**body, "apiVersion": "extensions/v1beta1"}),
+        "old version": ("kubernetes:apps/v1beta2:Deployment", {**body, "apiVersion": "apps/v1beta2"}),
+        "without kind": ("kubernetes:apps/v1:Deployment", bare),
+        "patch": (_PATCH, {**body, "kind": "Deployment"}),
+        "patch without kind": (_PATCH, bare),
+    }
+
+
+@pytest.mark.parametrize("spelling", sorted(_spellings(workload("Deployment", TEMPLATE))))
+def test_no_spelling_hides_a_privileged_container(spelling: str) -> None:
     bad = workload("Deployment", changed(TEMPLATE, {"spec/containers/0/securityContext/privileged": True}))
-    token, body = spelled(bad)
+    token, body = _spellings(bad)[spelling]
     assert finds("workload-privileged", body, token)
 
 
@@ -105,7 +109,10 @@ def test_an_operator_fills_in_containers_but_not_the_pod(kind: str) -> None:
     assert finds("workload-run-as-non-root", body)
     assert finds("workload-seccomp", body)
     assert finds("workload-host-namespaces", changed(body, {"spec/hostNetwork": True}))
-    filled = changed(body, {"spec/securityContext": TEMPLATE["spec"]["securityContext"], "spec/containers": [{"name": "config-reloader"}]})
+    filled = changed(
+        body,
+        {"spec/securityContext": TEMPLATE["spec"]["securityContext"], "spec/containers": [{"name": "config-reloader"}]},
+    )
     assert not finds("workload-run-as-non-root", filled)
     assert not finds("workload-privilege-escalation", filled)
     assert finds("workload-privileged", changed(filled, {"spec/containers/0/securityContext": {"privileged": True}}))
@@ -120,14 +127,23 @@ def test_cloudnative_pg_is_judged_by_what_it_says() -> None:
     }
     assert not finds("workload-run-as-non-root", body)
     assert finds("supply_chain-digest", body)
-    assert finds("encryption-secret-in-env", changed(body, {"spec/env": [{"name": "DB_PASSWORD", "value": "hunter2hunter2"}]}))
-    pooler = {"apiVersion": "postgresql.cnpg.io/v1", "kind": "Pooler", "metadata": {"name": "p"}, "spec": {"template": {"spec": {"hostNetwork": True}}}}
+    assert finds(
+        "encryption-secret-in-env", changed(body, {"spec/env": [{"name": "DB_PASSWORD", "value": "hunter2hunter2"}]})
+    )
+    pooler = {
+        "apiVersion": "postgresql.cnpg.io/v1",
+        "kind": "Pooler",
+        "metadata": {"name": "p"},
+        "spec": {"template": {"spec": {"hostNetwork": True}}},
+    }
     assert finds("workload-host-namespaces", pooler)
 
 
 def test_dev_needs_no_digest_unless_asked() -> None:
     check = BY_ID["supply_chain-digest"]
-    found = resource(workload("Deployment", changed(TEMPLATE, {"spec/containers/0/image": "docker.io/ollama/ollama:1"})))
+    found = resource(
+        workload("Deployment", changed(TEMPLATE, {"spec/containers/0/image": "docker.io/ollama/ollama:1"}))
+    )
     assert not list(Runner(Context("dev")).resource(check, found))
     assert list(Runner(Context("dev"), {check.id: {"environments": ["dev", "prod"]}}).resource(check, found))
     assert list(Runner(Context("", {"echorator:environment": "prod"})).resource(check, found))

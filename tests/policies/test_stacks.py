@@ -34,17 +34,20 @@ UNNOTICED: Mapping[str, str] = {
     r"- spec\.template\.spec\.securityContext\.runAsNonRoot$": "each container's own setting holds",
     r"- .*\.volumes$": "the API server refuses mounts of volumes that are not there",
     r"- .*\.volumes\.\d+\.(name|configMap|projected|secret|emptyDir)$": "the API server refuses such a volume",
-    r"- .*\.volumes\.\d+\.(configMap|projected|secret)\.": "which file is mounted; whether it is there the API server says",
+    r"- .*\.volumes\.\d+\.(configMap|projected|secret)\.": "which file is mounted; the kubelet tells a missing one",
     r"- .*\.image$": "the API server refuses a container without an image",
     r"- .*resources\.limits\.nvidia": "a device that is not asked for is not given",
     r"- spec\.(ingress|egress)$": "without rules a policy closes the direction, since it names it",
     r"- .*\.ports\.\d+\.protocol$": "TCP is the default",
-    r"- .*\.(from|to)\.\d+\.(namespaceSelector|ipBlock)$": "that peer is then of the policy's own namespace, or refused",
+    r"- .*\.(from|to)\.\d+\.(namespaceSelector|ipBlock)$": "the peer is then of the policy's own namespace",
     r"- .*\.(from|to)\.\d+\.\w+Selector\.matchLabels\.": "which labels mark a client only the program knows",
-    r"- .*egress\.\d+\.to\.\d+\.namespaceSelector\.matchLabels$": "out to labelled pods of any namespace is how DNS is usually found",
+    r"- .*egress\.\d+\.to\.\d+\.namespaceSelector\.matchLabels$": "how DNS is usually found",
+    r"- .*\.ipBlock\.cidr$": "the API server refuses a block without addresses",
+    r"OllamaModel .*: other source$": "asked of prod alone",
+    r"PodDisruptionBudget .*: gone$": "asked of prod alone",
     r"NetworkPolicy cluster-allow-dns: gone$": "closes more",
     r"Service .*: - spec\.type$": "ClusterIP is the default",
-}  # fmt: skip
+}
 """What is no weakening, or not to be told from outside, and why."""
 
 
@@ -72,11 +75,14 @@ def test_no_violation(stack: list[Resource], runner: Runner) -> None:
 def test_each_broken_setting_is_noticed(name: str, stack: list[Resource], runner: Runner) -> None:
     found = list(mutants(stack))
     unnoticed = [one.name for one in found if not _told(runner, one)]
-    reasons = {one: next((why for pattern, why in UNNOTICED.items() if re.search(pattern, one)), None) for one in unnoticed}
-    print(f"\n{name}: {len(found)} broken settings, {len(found) - len(unnoticed)} noticed")  # noqa: T201
+    reasons = {
+        one: next((why for pattern, why in UNNOTICED.items() if re.search(pattern, one)), None) for one in unnoticed
+    }
+    print(f"\n{name}: {len(found)} broken settings, {len(found) - len(unnoticed)} noticed")
     for one, why in reasons.items():
-        print(f"  not noticed: {one} ({why})")  # noqa: T201
+        print(f"  not noticed: {one} ({why})")
     assert len(found) > 300
+    assert name == "dev" or not [one for one in unnoticed if one.startswith(("OllamaModel", "PodDisruption"))]
     assert [one for one, why in reasons.items() if why is None] == []
 
 

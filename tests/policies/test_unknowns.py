@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from policies.catalog import BY_ID, CHECKS
+from policies.check import Kinds
 from policies.items import Resource
 from policies.runner import Runner
 from policies.wire import SENTINELS, UNKNOWN, SecretText, plain
@@ -27,22 +28,82 @@ from tests.policies.support import PROD, resource, resources
 RUNNER = Runner(PROD)
 WORDS = sorted(
     {
-        "apiVersion", "kind", "metadata", "name", "namespace", "labels", "annotations", "spec", "template", "items", "rules",
-        "verbs", "resources", "apiGroups", "subjects", "roleRef", "containers", "initContainers", "securityContext", "env",
-        "value", "args", "image", "volumes", "ports", "data", "type", "parameters", "provisioner", "listeners", "tls", "hosts",
-        "from", "to", "ingress", "egress", "podSelector", "policyTypes", "matchLabels", "matchExpressions", "storage", "postgresql",
-        "pg_hba", "digest", "source", "jobTemplate", "volumeClaimTemplates", "hard", "replicas", "selector", "os", "backup",
+        "apiVersion",
+        "kind",
+        "metadata",
+        "name",
+        "namespace",
+        "labels",
+        "annotations",
+        "spec",
+        "template",
+        "items",
+        "rules",
+        "verbs",
+        "resources",
+        "apiGroups",
+        "subjects",
+        "roleRef",
+        "containers",
+        "initContainers",
+        "securityContext",
+        "env",
+        "value",
+        "args",
+        "image",
+        "volumes",
+        "ports",
+        "data",
+        "type",
+        "parameters",
+        "provisioner",
+        "listeners",
+        "tls",
+        "hosts",
+        "from",
+        "to",
+        "ingress",
+        "egress",
+        "podSelector",
+        "policyTypes",
+        "matchLabels",
+        "matchExpressions",
+        "storage",
+        "postgresql",
+        "pg_hba",
+        "digest",
+        "source",
+        "jobTemplate",
+        "volumeClaimTemplates",
+        "hard",
+        "replicas",
+        "selector",
+        "os",
+        "backup",
     }
-)  # fmt: skip
+)
 TOKENS = sorted(
-    {f"kubernetes:{group or 'core'}/v1:{kind}" for check in CHECKS if isinstance(check.on, frozenset) for group, kind in check.on}
+    {
+        f"kubernetes:{group or 'core'}/v1:{kind}"
+        for check in CHECKS
+        if isinstance(check.on, frozenset)
+        for group, kind in cast("Kinds", check.on)
+    }
     | {f"kubernetes:apps/v1:{kind}" for kind in ("Deployment", "DeploymentPatch", "DeploymentList")}
     | {
-        "kubernetes:core/v1:Pod", "kubernetes:batch/v1:CronJob", "kubernetes:core/v1:List", "kubernetes:helm.sh/v3:Release",
-        "kubernetes:yaml:ConfigFile", "kubernetes:example.com/v1:Thing", "kubernetes:x", "", "pulumi:pulumi:Stack",
-        "pulumi-python:dynamic/echorator:OllamaModel", "kubernetes:monitoring.coreos.com/v1:Prometheus",
+        "kubernetes:core/v1:Pod",
+        "kubernetes:batch/v1:CronJob",
+        "kubernetes:core/v1:List",
+        "kubernetes:helm.sh/v3:Release",
+        "kubernetes:yaml:ConfigFile",
+        "kubernetes:example.com/v1:Thing",
+        "kubernetes:x",
+        "",
+        "pulumi:pulumi:Stack",
+        "pulumi-python:dynamic/echorator:OllamaModel",
+        "kubernetes:monitoring.coreos.com/v1:Prometheus",
     }
-)  # fmt: skip
+)
 
 leaves = st.one_of(
     st.none(),
@@ -50,12 +111,27 @@ leaves = st.one_of(
     st.integers(-(2**40), 2**40),
     st.floats(),
     st.text(max_size=20),
-    st.sampled_from(["*", "restricted", "http://a.example", "postgres://u:p@h/d", "latest", "0", "100%", "Ingress", "Role", "a/b:c@d"]),
+    st.sampled_from(
+        [
+            "*",
+            "restricted",
+            "http://a.example",
+            "postgres://u:p@h/d",
+            "latest",
+            "0",
+            "100%",
+            "Ingress",
+            "Role",
+            "a/b:c@d",
+        ]
+    ),
     st.sampled_from(sorted(SENTINELS)),
 )
 words = st.one_of(st.sampled_from(WORDS), st.text(max_size=8))
 values = st.recursive(
-    leaves, lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(words, inner, max_size=6)), max_leaves=40
+    leaves,
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(words, inner, max_size=6)),
+    max_leaves=40,
 )
 
 
@@ -106,7 +182,14 @@ def test_any_piece_of_another_type(data: st.DataObject) -> None:
         everywhere = list(places(body))
         if everywhere:
             body = put(body, data.draw(st.sampled_from(everywhere)), data.draw(values))
-    RUNNER.all([resource({"apiVersion": "v1", "kind": "Pod"} | body if token is None else body, token=token or "kubernetes:core/v1:Pod")])
+    RUNNER.all(
+        [
+            resource(
+                {"apiVersion": "v1", "kind": "Pod"} | body if token is None else body,
+                token=token or "kubernetes:core/v1:Pod",
+            )
+        ]
+    )
     if token is None and isinstance(body.get("apiVersion"), str) and isinstance(body.get("kind"), str):
         RUNNER.all([resource(body)])
 
@@ -127,17 +210,36 @@ def test_an_unknown_beside_a_violation_does_not_hide_it() -> None:
                     falls_back = whole and ("containers" in path or "volumes" in path)
                     if falls_back or not _apart(path, told):
                         continue
-                    again = {one.where for one in RUNNER.resource(run, resource(put(body, path, next(iter(SENTINELS)))))}
+                    again = {
+                        one.where for one in RUNNER.resource(run, resource(put(body, path, next(iter(SENTINELS)))))
+                    }
                     assert told <= again, (check, path, told - again)
                     seen += 1
     assert seen > 1000
 
 
 _DECIDES = {
-    "name", "os", "restartPolicy", "imagePullPolicy", "image", "serviceAccount", "hostUsers", "persistentVolumeClaim", "volumeClaimTemplates",
-    "emptyDir", "securityContext", "seccompProfile", "runAsNonRoot", "runAsUser", "runAsGroup", "capabilities", "args", "env", "ephemeral",
-}  # fmt: skip
-"""What a rule of its own reads beside the place that it tells of: a variable's name, the pod's setting for a container."""
+    "name",
+    "os",
+    "restartPolicy",
+    "imagePullPolicy",
+    "image",
+    "serviceAccount",
+    "hostUsers",
+    "persistentVolumeClaim",
+    "volumeClaimTemplates",
+    "emptyDir",
+    "securityContext",
+    "seccompProfile",
+    "runAsNonRoot",
+    "runAsUser",
+    "runAsGroup",
+    "capabilities",
+    "args",
+    "env",
+    "ephemeral",
+}
+"""What a rule reads beside the place that it tells of: a variable's name, the pod's setting for a container."""
 
 
 def _apart(path: tuple[Any, ...], told: set[str]) -> bool:
@@ -149,7 +251,7 @@ def _apart(path: tuple[Any, ...], told: set[str]) -> bool:
         spelled += f"[{part}]" if isinstance(part, int) else (named if plain_name else f"['{part}']")
     if any(where.startswith(spelled) or spelled.startswith(where) for where in told):
         return False
-    return not _DECIDES & {str(part) for part in path} and path != ("kind",) and path != ("apiVersion",)
+    return not _DECIDES & {str(part) for part in path} and path not in {("kind",), ("apiVersion",)}
 
 
 @pytest.mark.parametrize("check", sorted(CASES))
@@ -157,7 +259,10 @@ def test_a_known_violation_in_a_list_with_an_unknown(check: str) -> None:
     """An unknown resource beside the bad ones changes nothing."""
     for bodies in CASES[check].bad:
         stack = resources(copy.deepcopy(bodies))
-        strange = [Resource("kubernetes:example.com/v1:Thing", "strange", UNKNOWN), Resource("x:y:z", "odd", {"a": UNKNOWN})]
+        strange = [
+            Resource("kubernetes:example.com/v1:Thing", "strange", UNKNOWN),
+            Resource("x:y:z", "odd", {"a": UNKNOWN}),
+        ]
         assert Runner(PROD, {check: CASES[check].given}, checks=[BY_ID[check]]).all([*strange, *stack])
 
 

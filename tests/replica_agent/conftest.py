@@ -90,9 +90,7 @@ class Rig:
 
 
 @pytest.fixture
-def rig(
-    tmp_path: Path, ollama: Ollama, proxy: FaultyProxy, api: ApiServer, models: list[PushedModel]
-) -> Iterator[Rig]:
+def rig(tmp_path: Path, ollama: Ollama, proxy: FaultyProxy, api: ApiServer, models: list[PushedModel]) -> Iterator[Rig]:
     started: list[Agent] = []
     numbers = itertools.count()
 

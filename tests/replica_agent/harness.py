@@ -103,8 +103,8 @@ class Agent(Server):
         assert self._process is not None
         return self._process.wait(20)
 
-    def get(self, path: str, **more: Any) -> httpx.Response:
-        return httpx.get(self.face + path, trust_env=False, **{"timeout": 60, **more})
+    def get(self, path: str) -> httpx.Response:
+        return httpx.get(self.face + path, timeout=60, trust_env=False)
 
     def report(self) -> ReplicaReport:
         return ReplicaReport.model_validate_json(self.get("/v1/models").raise_for_status().content)

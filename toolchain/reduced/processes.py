@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 
-from components import ollama_server_objects
+from components.ollama_environment import environment
+from components.settings_server import OllamaSettings
 from toolchain.node.control_plane import ControlPlane
 from toolchain.node.layout import POD_CIDR
 from toolchain.node.processes import PACKAGE_ROOT, digest
@@ -114,7 +115,7 @@ def _control(layout: ReducedLayout, port: Ports, stamp: str) -> list[Process]:
 
 
 def _models(layout: ReducedLayout, port: Ports) -> list[Process]:
-    settings = {entry["name"]: entry["value"] for entry in ollama_server_objects.environment()}
+    settings = {entry["name"]: entry["value"] for entry in environment(OllamaSettings())}
     return [
         Process(
             "store",

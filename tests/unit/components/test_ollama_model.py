@@ -3,16 +3,20 @@
 Not proved: what the provider does with them (see `test_ollama_model_provider`), and the order of operations.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi
 import pytest
 
 from components.cluster import Cluster, ClusterArgs
-from components.ollama_model import OllamaModel, OllamaModelArgs
+from components.ollama_model import OllamaModel, OllamaModelArgs, bring
 from components.ollama_model_provider import OllamaModelProvider
 from components.ollama_server import OllamaServer, OllamaServerArgs
+from components.settings_server import ServerSettings
 from components.sizes import Size
+from components.wanted_models import wanted
+from ollama.document import Pull, WantedEntry, fingerprint
 from tests.support.pulumi_mocks import deploy, kinds
 
 pytestmark = pytest.mark.usefixtures("local_kubeconfig")
@@ -21,47 +25,57 @@ SMALL = Size(cpu="250m", cpu_limit="2", memory="1Gi", memory_limit="3Gi", storag
 DIGEST = "sha256:" + "ab" * 32
 
 
-def inputs(**changes: Any) -> dict[str, Any]:
-    """What is registered for a model on a server of two replicas."""
+def inputs(models: Sequence[Mapping[str, Any]], **changes: Any) -> dict[str, Mapping[str, Any]]:
+    """What is registered for models on a server of two replicas, by name."""
+    settings = ServerSettings.model_validate(
+        {"name": "chat", "replicas": 2, "class": "small", "models": list(models), **changes}
+    )
 
     def program() -> None:
         cluster = Cluster("c", ClusterArgs(environment="dev", prefix="team"))
-        args = OllamaServerArgs(name="chat", cluster=cluster, size=SMALL, replicas=2)
-        chosen: dict[str, Any] = {
-            "server": OllamaServer("chat", args),
-            "cluster": cluster,
-            "name": "smollm2",
-            **changes,
-        }
-        OllamaModel("m", OllamaModelArgs(**chosen))
+        document = wanted(settings, store_namespace=None if settings.url else cluster.namespace)
+        inside = None if settings.url else cluster
+        size = None if settings.url else SMALL
+        server = OllamaServer("chat", OllamaServerArgs.of(settings, cluster=inside, size=size, wanted=document))
+        bring(document, server, settings, inside)
 
-    found = dict(kinds(deploy(program), ":OllamaModel")["m"])
-    del found["__provider"]
-    return found
+    found = kinds(deploy(program), ":OllamaModel")
+    return {name: {key: value for key, value in one.items() if key != "__provider"} for name, one in found.items()}
 
 
 def test_through_the_store() -> None:
-    assert inputs(digest=DIGEST) == {
+    found = dict(inputs([{"name": "smollm2", "digest": DIGEST}])["chat-smollm2:latest"])
+    entry = WantedEntry.model_validate_json(found.pop("entry"))
+    source = "registry-ollama-ai.team-models.svc.cluster.local:5000/library/smollm2:latest"
+    assert entry == WantedEntry(name="smollm2:latest", pull=Pull(source=source, insecure=True), digest=DIGEST)
+    assert found == {
         "kind": "pods",
         "context": "echorator-0123abcd",
         "namespace": "team-models",
         "statefulSet": "chat",
-        "port": 11434.0,
+        "port": 11436.0,
         "replicaCount": 2.0,
+        "writer": False,
+        "reachMode": "podProxy",
         "serverUid": "uid-of-chat-pods",
         "name": "smollm2:latest",
-        "source": "registry.ollama.ai/library/smollm2:latest",
-        "pullFrom": "registry-ollama-ai.team-models.svc.cluster.local:5000/library/smollm2:latest",
-        "insecure": True,
+        "source": source,
+        "fingerprint": fingerprint(entry),
         "digest": DIGEST,
     }
 
 
-def test_from_the_registry_itself() -> None:
-    found = inputs(through_store=False, source="hf.co/a/b:c")
-    assert (found["name"], found["source"], found["pullFrom"]) == ("smollm2:latest", "hf.co/a/b:c", "hf.co/a/b:c")
-    assert found["insecure"] is False
-    assert "digest" not in found
+def test_a_server_elsewhere_gets_the_bases_too() -> None:
+    found = inputs(
+        [{"name": "top", "create": {"from": "middle"}}, {"name": "middle", "create": {"from": "low"}}, {"name": "low"}],
+        url="http://far:11434",
+        **{"class": None},
+    )
+    bases = [WantedEntry.model_validate_json(one).name for one in found["chat-top:latest"]["bases"]]
+    assert bases == ["low:latest", "middle:latest"]
+    assert found["chat-top:latest"]["source"] == "created from middle:latest"
+    assert found["chat-low:latest"]["bases"] == []
+    assert found["chat-low:latest"]["url"] == "http://far:11434"
 
 
 def test_type_is_stable() -> None:
@@ -74,7 +88,8 @@ def test_type_is_stable() -> None:
 def test_a_model_needs_a_server_that_can_be_reached() -> None:
     def program() -> None:
         server = OllamaServer("far", OllamaServerArgs(name="far", url="http://far:11434"))
-        OllamaModel("m", OllamaModelArgs(server=server, name="smollm2"))
+        entry = WantedEntry(name="m:latest", pull=Pull(source="m"))
+        OllamaModel("m", OllamaModelArgs(server=server, entry=entry, source="m"))
 
     with pytest.raises(pulumi.RunError, match="needs either `url`, or `cluster` and a server that runs there"):
         deploy(program)

@@ -37,7 +37,7 @@ def test_image_and_pull() -> None:
 
 def test_placement() -> None:
     toleration = {"key": "k", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 0}
-    raw = {
+    raw: dict[str, Any] = {
         "runtimeClass": "nvidia",
         "nodeSelector": {"gpu": "yes"},
         "tolerations": [toleration],
@@ -65,7 +65,7 @@ def test_labels_and_annotations_never_hide_ours() -> None:
 
 
 def test_environment() -> None:
-    raw = {
+    raw: dict[str, Any] = {
         "env": [
             {"name": "A", "value": ""},
             {"name": "B", "secret": "s", "key": "k"},
@@ -87,7 +87,7 @@ def test_environment() -> None:
 
 
 def test_the_template_comes_last() -> None:
-    raw = {
+    raw: dict[str, Any] = {
         "nodeSelector": {"a": "b"},
         "template": {
             "metadata": {"annotations": {"more": "x"}},

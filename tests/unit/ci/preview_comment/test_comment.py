@@ -219,6 +219,22 @@ def test_verdicts(preview: Preview, exit_code: int | None, verdict: str) -> None
     assert failed(preview, options) is ("❌" in render(preview, options))
 
 
+@pytest.mark.parametrize(
+    ("preview", "exit_code", "verdict", "drifted"),
+    [
+        (Preview(complete=True, unchanged=3), 0, "✅ Nothing would change", False),
+        (Preview(resources=(change(1),), complete=True), 255, "⚠️ **What runs is not what is declared.**", True),
+        (Preview(resources=(change(1),), complete=True), None, "⚠️ **What runs is not what is declared.**", True),
+        (Preview(diagnostics=(Diagnostic("error", "no cluster"),)), 255, "❌", True),
+        (Preview(), 255, "❌", True),
+    ],
+)
+def test_verdicts_about_drift(preview: Preview, exit_code: int | None, verdict: str, drifted: bool) -> None:
+    options = Options("dev", kind="drift", exit_code=exit_code, output="error: no changes were expected")
+    assert verdict in render(preview, options)
+    assert failed(preview, options) is drifted
+
+
 def test_a_command_that_ended_early_shows_what_it_printed() -> None:
     text = render(read_event_log(""), Options("dev", exit_code=255, output="error: no stack named 'dev' found"))
     assert "error: no stack named 'dev' found" in text

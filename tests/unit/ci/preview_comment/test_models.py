@@ -41,6 +41,11 @@ def test_a_size_is_known_of_what_was_pulled_before() -> None:
     assert (one.each, one.total) == (1000, 3000)
 
 
+def test_a_model_without_a_source_comes_by_its_name() -> None:
+    (one,) = pulls([model(Action.CREATE, {}, {**WANTED, "source": None})])
+    assert one.source == "m:1b"
+
+
 @pytest.mark.parametrize(
     ("change", "replicas"),
     [

@@ -79,6 +79,13 @@ def test_a_replacement_keeps_what_was_and_what_forces_it() -> None:
     assert resource.field_diffs == {"name": "update-replace"}
 
 
+def test_what_a_refresh_found_is_what_was() -> None:
+    """The refresh itself still has the old state: seen on a real cluster, where it hid the drift."""
+    old, found, new = ({"inputs": {"replicas": number}} for number in (1, 0, 1))
+    (resource,) = read_event_log(log(*pre(step("refresh", old=old), step("update", old=found, new=new)))).resources
+    assert (resource.before, resource.after) == ({"replicas": 0}, {"replicas": 1})
+
+
 def test_unknown_fields_and_events_are_passed_over() -> None:
     strange = {"eventOfNextYear": {"x": [1]}, "resourcePreEvent": {"metadata": step("create", colour=["red"])}}
     preview = read_event_log(log(strange, {"anotherEvent": {}}, SUMMARY))

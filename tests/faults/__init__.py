@@ -1,0 +1,1 @@
+"""Faults made on purpose in a real cluster, each followed by a look at what came of it. `make faults` runs them."""
