@@ -37,9 +37,7 @@ if config.model_store.enabled:
             uploads=config.model_store.uploads,
             collect=config.model_store.collect,
             wanted=wanted_models.store_wanted(config.servers),
-            clients=[
-                ollama_server_objects.pullers(one.name, one.volume) for one in config.servers if one.name in hosted
-            ],
+            clients=[objects.pullers(one.name, one.volume) for one in config.servers if one.name in hosted],
             image_digests=config.image_digests,
         ),
         pulumi.ResourceOptions(depends_on=[cluster]),
