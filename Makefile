@@ -4,10 +4,10 @@ SHELL := /bin/sh
 RUN := ./toolchain/bootstrap.sh
 ECHO := $(RUN) python -m toolchain
 
-.PHONY: help up ask status down shell pulumi build check fix static unit test bench
+.PHONY: help up ask status down shell pulumi preview-comment build check fix static workflows unit test bench faults
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: ## tools, cluster, images, models, `pulumi up` of the dev stack, and a first answer
 	@$(ECHO) up
@@ -29,15 +29,22 @@ shell: ## a shell where pulumi, kubectl and the stack's environment are ready
 pulumi: ## one pulumi command: make pulumi ARGS="preview -s dev"
 	@$(ECHO) pulumi $(ARGS)
 
+# It ends with 1 when the preview would fail, after it has printed the comment that says why.
+preview-comment: ## what a pull request's comment would say: make preview-comment STACK=dev
+	@$(RUN) python -m ci.preview_comment --stack $(or $(STACK),dev)
+
 build: ## only build what this machine lacks
 	@$(ECHO) build
 
-check: static unit ## read-only: format, lint, types, unit tests
+check: static workflows unit ## read-only: format, lint, types, workflows, unit tests
 
 static:
 	@$(RUN) ruff format --check --quiet .
 	@$(RUN) ruff check --quiet .
 	@$(RUN) basedpyright
+
+workflows:
+	@$(ECHO) workflows
 
 fix: ## format and mend what the linter can
 	@$(RUN) ruff format .
@@ -51,3 +58,6 @@ test: static ## every test; starts the local cluster if it does not run
 
 bench: ## the figures of docs/figures.md, side by side in one run
 	@$(ECHO) bench
+
+faults: ## the slow fault runs of docs/reliability.md
+	@$(ECHO) faults

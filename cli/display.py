@@ -24,7 +24,7 @@ from rich.spinner import Spinner
 from rich.table import Column
 from rich.text import Text
 
-from cli.engine_events import QUIET, Event, Said, Step
+from cli.engine_events import Event, Said, Step
 from cli.render import step_line
 from cli.transfers import DONE, Transfers
 
@@ -137,7 +137,7 @@ class Bars:
 
     def event(self, event: Event) -> None:
         """Count a step; show what is said above the bars, unless a bar shows it."""
-        if isinstance(event, Step) and event.state == "done" and event.op not in QUIET:
+        if isinstance(event, Step) and event.state == "done" and event.counts:
             self._done += 1
         if isinstance(event, Said) and self._transfers.line(event.text):
             self.refresh()
@@ -189,9 +189,8 @@ class _Bytes(ProgressColumn):
 def _line(event: Event) -> Text | None:
     if isinstance(event, Said):
         return message(event)
-    if isinstance(event, Step) and event.op not in QUIET:
-        if event.state == "failed":
-            return step_line(event.op, event.kind, event.name).append("  failed", style="bold red")
-        if event.state == "done":
-            return step_line(event.op, event.kind, event.name, event.keys)
+    if isinstance(event, Step) and event.state == "failed":
+        return step_line(event.op, event.kind, event.name).append("  failed", style="bold red")
+    if isinstance(event, Step) and event.state == "done" and event.counts:
+        return step_line(event.op, event.kind, event.name, event.keys)
     return None

@@ -14,6 +14,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
@@ -21,11 +22,14 @@ from pulumi.automation import (
     CommandError,
     ConcurrentUpdateError,
     LocalWorkspace,
+    OutputMap,
     PulumiCommand,
     Stack,
     StackNotFoundError,
+    UpdateSummary,
 )
 from pulumi.automation import CommandResult as Result
+from pulumi.automation._stack import StackInitMode
 from pulumi.automation.errors import create_command_error
 from semver import VersionInfo
 
@@ -137,12 +141,23 @@ class _Workspace(LocalWorkspace):
         self._run_pulumi_cmd_sync(["stack", "--stack", stack_name])
 
 
+class _Stack(Stack):
+    """Does not ask for outputs and history after an update: nobody reads them here, and it takes seconds."""
+
+    def outputs(self) -> OutputMap:
+        return {}
+
+    def info(self, show_secrets: bool = True) -> UpdateSummary:  # noqa: ARG002
+        return UpdateSummary("update", datetime.now(UTC), "", {}, {}, "succeeded")
+
+
 @dataclass
 class Engine:
     """The engine of one stack."""
 
     place: Place
     command: EngineCommand = field(init=False)
+    _known: Stack | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.command = EngineCommand(self.place.program(), self.place.variables)
@@ -182,14 +197,16 @@ class Engine:
             self.place.tidy()
 
     def _stack(self) -> Stack:
-        workspace = _Workspace(
-            work_dir=str(self.place.project), env_vars=dict(self.place.variables), pulumi_command=self.command
-        )
-        try:
-            return Stack.select(self.place.stack, workspace)
-        except StackNotFoundError:
-            self.place.make_stack()
-            return Stack.select(self.place.stack, workspace)
+        if self._known is None:
+            workspace = _Workspace(
+                work_dir=str(self.place.project), env_vars=dict(self.place.variables), pulumi_command=self.command
+            )
+            try:
+                self._known = _Stack(self.place.stack, workspace, StackInitMode.SELECT)
+            except StackNotFoundError:
+                self.place.make_stack()
+                self._known = _Stack(self.place.stack, workspace, StackInitMode.SELECT)
+        return self._known
 
 
 __all__ = ["CommandError", "Engine", "InterruptedByUserError", "OnEvent"]

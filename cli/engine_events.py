@@ -12,6 +12,9 @@ from pulumi.automation.events import EngineEvent, OpType, StepEventMetadata
 QUIET = ("same", "read", "refresh")
 """Steps that change nothing."""
 
+PARTS = ("create-replacement", "delete-replaced", "read-replacement", "import-replacement", "discard-replaced")
+"""Parts of a `replace`, which is a step of its own."""
+
 STACK_TYPE = "pulumi:pulumi:Stack"
 
 _COLOUR = re.compile(r"<\{%[^%]*%\}>")
@@ -34,6 +37,11 @@ class Step:
     kind: str
     name: str
     keys: tuple[str, ...] = ()
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is a change of its own."""
+        return self.op not in QUIET and self.op not in PARTS
 
 
 @dataclass(frozen=True)
@@ -96,8 +104,7 @@ def read(event: EngineEvent) -> Event:
     }
     for state, step in steps.items():
         if step is not None:
-            # The stack itself is no resource that anybody asked for.
-            return Other() if step.metadata.type == STACK_TYPE else _step(state, step.metadata)
+            return Other() if _is_unasked(step.metadata.type) else _step(state, step.metadata)
     if event.diagnostic_event is not None:
         said = event.diagnostic_event
         text = _COLOUR.sub("", said.message).strip("\n")
@@ -106,6 +113,11 @@ def read(event: EngineEvent) -> Event:
         changes = event.summary_event.resource_changes
         return Summary({OpType(op).value: count for op, count in changes.items()})
     return Other()
+
+
+def _is_unasked(kind: str) -> bool:
+    """The stack itself and its providers are no resources that anybody asked for."""
+    return kind == STACK_TYPE or kind.startswith("pulumi:providers:")
 
 
 def _step(state: str, metadata: StepEventMetadata) -> Step:

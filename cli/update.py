@@ -16,7 +16,7 @@ from pulumi.automation import CommandError
 
 from cli.display import Bars, Display, Plain, message
 from cli.engine import Engine, InterruptedByUserError
-from cli.engine_events import QUIET, Event, Said, Step, Summary
+from cli.engine_events import Event, Said, Step, Summary
 from cli.exits import CliError, Exit
 from cli.output import Output
 from cli.transfers import Transfers
@@ -25,6 +25,8 @@ from components.kube_context import KubeContext
 from components.settings import Settings
 
 REFRESH_S = 0.25
+SAME_S = 1.0
+"""One Ctrl-C arrives twice where a parent, such as `timeout` or `make`, passes on what the terminal sent to all."""
 
 
 @dataclass
@@ -45,7 +47,7 @@ class Heard:
 
     def take(self, event: Event) -> None:
         """Remember an event."""
-        if isinstance(event, Step) and event.op not in QUIET:
+        if isinstance(event, Step) and event.counts:
             self.steps[event.kind, event.name] = event
         elif isinstance(event, Said) and event.severity == "error" and event.text.strip():
             self.errors.append(event)
@@ -115,7 +117,13 @@ def interruptible(engine: Engine, note: Callable[[str], object]) -> Generator[No
         yield
         return
 
+    asked = 0.0
+
     def ask(_signal: int, _frame: FrameType | None) -> None:
+        nonlocal asked
+        before, asked = asked, time.monotonic()
+        if engine.command.interrupted and asked - before < SAME_S:
+            return
         if engine.command.interrupted:
             note("stopping at once")
         else:

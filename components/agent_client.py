@@ -18,6 +18,9 @@ POLL_S = 0.5
 UNSEEN_S = 180.0
 """An agent hears of a change at once, or, where it cannot watch the API server, when the kubelet renews its file."""
 
+TRANSIENT_TRIES = 3
+"""Of the agent, each of which is several pulls with pauses between: some twenty seconds in all, without a new byte."""
+
 _KINDS: dict[Kind, type[OllamaError]] = {
     "transient": TransientError,
     "configuration": ConfigurationError,
@@ -94,22 +97,19 @@ class Agent:
         Raises:
             OllamaError: what the agent says went wrong, or that it took too long.
         """
-        first = await self._first_report(limits.ready_s, name, on_event)
+        report = await self._first_report(limits.ready_s, name, on_event)
         begun = time.monotonic()
-        worked = False
-        before = _find(first, name)
-        # What failed before this deploy may have been mended since: only a new round counts.
-        stale = before.attempts if before is not None and before.fingerprint == fingerprint and before.failure else 0
-        if stale:
+        tries = _Tries(_find(report, name), fingerprint)
+        if tries.stale:
             await self.look()
-        report = first
+        worked = False
         while True:
             found = _find(report, name)
             if found is not None and found.fingerprint == fingerprint:
                 if found.phase == "Ready" and found.digest is not None:
                     on_event(PullEvent(self._replica, name, "ready", found.size_bytes, found.size_bytes))
                     return ModelState(name, found.digest, found.size_bytes, "pulled" if worked else "present")
-                if found.failure is not None and found.attempts > stale and found.phase in ("Failed", "Retrying"):
+                if found.failure is not None and tries.used_up(found):
                     raise self._failed(name, found.failure)
                 worked = True
                 on_event(_event(self._replica, found))
@@ -179,6 +179,28 @@ class Agent:
 
     def _failed(self, name: str, failure: Failure) -> OllamaError:
         return _KINDS[failure.kind](self._replica, name, failure.message, failure.hint)
+
+
+class _Tries:
+    """When an agent that goes on trying for ever has tried often enough for a deploy to give up.
+
+    What failed before the deploy may have been mended since, so only tries that end during it count.
+    """
+
+    def __init__(self, first: ModelReport | None, fingerprint: str) -> None:
+        known = first if first is not None and first.fingerprint == fingerprint else None
+        self.stale = known is not None and known.failure is not None
+        self._before = 0 if known is None else known.attempts
+        self._best = 0
+
+    def used_up(self, model: ModelReport) -> bool:
+        """Whether the model's failure is the last word."""
+        # An agent that was started anew counts from the beginning.
+        self._before = min(self._before, model.attempts)
+        if model.completed > self._best:
+            self._best, self._before = model.completed, model.attempts
+        ended = model.attempts - self._before
+        return (model.phase == "Failed" and ended >= 1) or (model.phase == "Retrying" and ended >= TRANSIENT_TRIES)
 
 
 def _find(report: ReplicaReport, name: str) -> ModelReport | None:

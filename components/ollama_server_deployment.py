@@ -19,6 +19,7 @@ from components.workload import wire
 from ollama.document import dump
 
 _TEMPLATES = "spec.volumeClaimTemplates"
+_FORCE = {"pulumi.com/patchForce": "true"}
 
 
 class Deployment:
@@ -228,7 +229,8 @@ class Deployment:
         own.ignore_changes = [_TEMPLATES]
         return k8s.apps.v1.StatefulSet(
             f"{self._name}-{suffix}",
-            metadata=self._metadata(called, {} if self._awaited else ollama_expose.SKIP_AWAIT, labels),
+            # Somebody who ran `kubectl scale` owns `replicas` from then on, and the settings would be refused there.
+            metadata=self._metadata(called, {**_FORCE, **({} if self._awaited else ollama_expose.SKIP_AWAIT)}, labels),
             spec=wire(spec),
             opts=own,
         )

@@ -16,8 +16,9 @@ from replica_agent.ports import AGENT_PORT, GATE_PORT
 PORT = GATE_PORT
 """Where clients ask."""
 
-_MIN_READY_S = 2
-"""A replica counts once it was Ready so long: one that falls over at once does not take the next one down."""
+_MIN_READY_S = 5
+"""A replica counts once it was Ready so long: by then the nodes know its address, so that the next one may leave; and
+one that falls over at once does not take the next one down."""
 
 
 def selector(server: str) -> dict[str, str]:

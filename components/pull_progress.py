@@ -10,6 +10,9 @@ EVERY_S = 3.0
 
 _MB = 1e6
 
+_COUNTED = frozenset({"downloading", "hashing", "uploading", "quantizing"})
+"""Phases that have bytes to tell, many times a second."""
+
 
 class ProgressLines:
     """Takes events of many replicas of one model and writes lines."""
@@ -35,16 +38,16 @@ class ProgressLines:
         self._begun.setdefault(event.replica, now)
         phase, detail, when = self._last.get(event.replica, ("", "", float("-inf")))
         said = phase == event.phase and detail == event.detail
-        if said and (event.phase != "downloading" or now - when < self._every_s):
+        if said and (event.phase not in _COUNTED or now - when < self._every_s):
             return
         self._last[event.replica] = (event.phase, event.detail, now)
         self._write(f"{event.replica}: {event.model} {_told(event)}")
 
 
 def _told(event: PullEvent) -> str:
-    if event.phase == "downloading" and event.total:
+    if event.phase in _COUNTED and event.total:
         share = 100 * event.completed / event.total
-        return f"downloading {_size(event.completed)} of {_size(event.total)} ({share:.0f} %)"
+        return f"{event.phase} {_size(event.completed)} of {_size(event.total)} ({share:.0f} %)"
     return f"{event.phase}: {event.detail}" if event.detail else event.phase
 
 

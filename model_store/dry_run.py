@@ -35,7 +35,7 @@ def table(config: StoreConfig, now: float | None = None) -> str:
     reader = None if config.wanted_file is None else WantedFile(config.wanted_file, aliases_of(config), Metrics())
     wanted = reader.current() if reader is not None and config.collect.enabled else None
     going = [] if wanted is None else expired(inventory, wanted, keep_s=config.collect.keep_seconds, now=at)
-    lines = _columns([_HEAD, *_rows(config, inventory, wanted, going, at)])
+    lines = _columns([_HEAD, *_rows(volume, inventory, wanted, going, lease_s=config.collect.lease_seconds, now=at)])
     if not config.collect.enabled:
         lines.append("collect.enabled is false: only what nothing refers to goes")
     elif wanted is None:
@@ -53,10 +53,15 @@ def table(config: StoreConfig, now: float | None = None) -> str:
 
 
 def _rows(
-    config: StoreConfig, inventory: Inventory, wanted: Wanted | None, going: list[StoredModel], now: float
+    volume: Volume,
+    inventory: Inventory,
+    wanted: Wanted | None,
+    going: list[StoredModel],
+    *,
+    lease_s: float,
+    now: float,
 ) -> list[Row]:
     rows: list[Row] = []
-    lease_s = config.collect.lease_seconds
     for index, model in enumerate(going):
         why = "no server wants it"
         if 0 <= now - model.lent < lease_s:
@@ -66,6 +71,11 @@ def _rows(
         rows.append((model.name, why, _duration(now - model.used), human_bytes(freed)))
     rows += [(str(path), "reference that cannot be read", "", "") for path in inventory.unreadable]
     rows += [(f"manifest {one}", "no tag or digest refers to it", "", "") for one in inventory.loose_manifests]
+    rows += [
+        (f"unfinished {one}", "its model is gone", "", human_bytes(volume.partial_size(one)))
+        for one in volume.partial_digests()
+        if one not in inventory.named()
+    ]
     paused = is_paused(inventory, wanted)
     for digest, file in inventory.loose_blobs().items():
         why = "no manifest names it"

@@ -36,6 +36,10 @@ class Leases:
         self._single: dict[str, float] = {}
         self._asking: Counter[tuple[str, str]] = Counter()
 
+    def __len__(self) -> int:
+        """Promises in memory, ended ones that were not cleared away yet included."""
+        return len(self._leases) + len(self._single)
+
     @contextmanager
     def asking(self, alias: str, repository: str) -> Generator[None]:
         """Mark that somebody asks for a manifest of this repository, so that none is taken from under them."""
@@ -55,7 +59,7 @@ class Leases:
     def grant(self, manifest: Digest, blobs: Iterable[Digest]) -> None:
         """Promise a manifest's blobs."""
         now = time.monotonic()
-        if len(self._leases) + len(self._single) >= _PURGE_ABOVE:
+        if len(self) >= _PURGE_ABOVE:
             self._leases = {key: lease for key, lease in self._leases.items() if lease.until > now}
             self._single = {key: until for key, until in self._single.items() if until > now}
         self._leases[manifest.hex] = _Lease(frozenset(blob.hex for blob in blobs), now + self.seconds)

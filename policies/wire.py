@@ -64,11 +64,7 @@ def plain(value: object) -> Any:  # noqa: ANN401
     if isinstance(value, Mapping):
         return _mapping(cast("Mapping[object, object]", value))
     if isinstance(value, Sequence):
-        items: Sequence[object] = value
-        if type(value).__module__.startswith("pulumi_policy"):
-            # Reading an element of the proxy would raise where it is unknown.
-            items = cast("Sequence[object]", cast("Any", value)["__target"])
-        return [plain(item) for item in items]
+        return [plain(item) for item in _elements(cast("Sequence[object]", cast("object", value)))]
     if type(value).__name__ == "Secret" and hasattr(value, "value"):
         return secret(plain(cast("Any", value).value))
     # Assets, archives, output values of a program: nothing that a check reads.
@@ -108,6 +104,12 @@ def _value(value: Value) -> Any:  # noqa: ANN401
             return [_value(item) for item in value.list_value.values]
         case _:
             return None
+
+
+def _elements(value: Sequence[object]) -> Sequence[object]:
+    # Reading an element of the SDK's proxy would raise where it is unknown.
+    proxied = type(value).__module__.startswith("pulumi_policy")
+    return cast("Sequence[object]", cast("Any", value)["__target"]) if proxied else value
 
 
 def _mapping(value: Mapping[object, object]) -> Any:  # noqa: ANN401

@@ -74,7 +74,7 @@ class Agent:
             max_request_bytes=config.max_request_bytes,
             clients_may_manage_models=config.clients_may_manage_models,
         )
-        self.face: ASGIApp = create_app(self._status, metrics, self.drain, self._http)
+        self.face: ASGIApp = create_app(self._status, metrics, self.drain, self._http, self._reconciler.look)
         metrics.observe(metrics.in_flight, lambda: self.drain.in_flight)
         metrics.observe(metrics.draining, lambda: float(self.drain.draining))
         metrics.observe(metrics.watching, lambda: float(self._follower.state.connected))

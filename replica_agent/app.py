@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from http import HTTPStatus
 
 import httpx
@@ -19,9 +20,19 @@ __all__ = ["create_app"]
 _PROBE = httpx.Timeout(3.0)
 
 
-def create_app(status: Status, metrics: Metrics, drain: Drain, ollama: httpx.AsyncClient) -> Starlette:
-    """Build it; `ollama` has this pod's Ollama as its base URL."""
-    face = _Face(status, metrics, drain, ollama)
+def create_app(
+    status: Status, metrics: Metrics, drain: Drain, ollama: httpx.AsyncClient, look: Callable[[], None]
+) -> Starlette:
+    """Build it.
+
+    Args:
+        status: what is told.
+        metrics: what is counted.
+        drain: the end of the replica.
+        ollama: has this pod's Ollama as its base URL.
+        look: has the reconciler look at every model at once.
+    """
+    face = _Face(status, metrics, drain, ollama, look)
     return Starlette(
         routes=[
             Route("/healthz", face.healthz),
@@ -29,17 +40,21 @@ def create_app(status: Status, metrics: Metrics, drain: Drain, ollama: httpx.Asy
             Route("/ollama/livez", face.ollama_livez),
             Route("/metrics", face.metrics),
             Route("/v1/models", face.models),
+            Route("/v1/look", face.look),
             Route("/drain", face.drain),
         ]
     )
 
 
 class _Face:
-    def __init__(self, status: Status, metrics: Metrics, drain: Drain, ollama: httpx.AsyncClient) -> None:
+    def __init__(
+        self, status: Status, metrics: Metrics, drain: Drain, ollama: httpx.AsyncClient, look: Callable[[], None]
+    ) -> None:
         self._status = status
         self._metrics = metrics
         self._drain = drain
         self._ollama = ollama
+        self._look = look
 
     async def healthz(self, _request: Request) -> Response:
         return PlainTextResponse("ok\n")
@@ -71,6 +86,11 @@ class _Face:
     async def models(self, _request: Request) -> Response:
         report = self._status.report(draining=self._drain.draining, in_flight=self._drain.in_flight)
         return Response(report.model_dump_json(by_alias=True), media_type="application/json")
+
+    async def look(self, _request: Request) -> Response:
+        # GET, as whoever waits for a deploy may have the right to read and no other; all it does is not to wait.
+        self._look()
+        return JSONResponse({})
 
     async def drain(self, _request: Request) -> Response:
         ended = await self._drain.wait()

@@ -19,7 +19,7 @@ __all__ = ["CONTROLLER", "Events", "Reason"]
 
 Reason = Literal["ModelPulling", "ModelReady", "ModelFailed", "ModelDrifted", "ModelRemoved", "Draining"]
 
-CONTROLLER = "echorator.io/replica-agent"
+CONTROLLER = "echorator.dev/replica-agent"
 _NOTE_BYTES = 1024
 """Limit of events.k8s.io/v1."""
 _SERIES_S = 360.0

@@ -115,7 +115,7 @@ class Gate:
 
         def watch() -> None:
             nonlocal watcher
-            watcher = asyncio.create_task(_leave(receive, left))
+            watcher = asyncio.create_task(_leave(receive, left, exchange))
 
         try:
             async with left:
@@ -174,8 +174,8 @@ class Gate:
             async for piece in _stream_of(response):
                 exchange.take(piece)
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
-            await send({"type": "http.response.body", "body": b""})
             exchange.complete = True
+            await send({"type": "http.response.body", "body": b""})
         finally:
             # Before the last byte this closes the connection, at which Ollama stops generating.
             await response.aclose()
@@ -203,11 +203,13 @@ def _stream_of(response: httpx.Response) -> httpx.AsyncByteStream:
     return response.stream
 
 
-async def _leave(receive: Receive, left: asyncio.Timeout) -> None:
+async def _leave(receive: Receive, left: asyncio.Timeout, exchange: Exchange) -> None:
     """Wait until the client leaves, and end what `left` stands around."""
     while (await receive())["type"] != "http.disconnect":
         continue
-    left.reschedule(asyncio.get_running_loop().time())
+    # The server says so too once the answer's last byte is out, and the work behind that byte is to be done.
+    if not exchange.complete:
+        left.reschedule(asyncio.get_running_loop().time())
 
 
 def _end_to_end(headers: Iterable[tuple[bytes, bytes]]) -> Headers:

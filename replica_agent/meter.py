@@ -83,6 +83,11 @@ class Meter:
             del self._tail[:-_TAIL]
 
     @property
+    def kept(self) -> int:
+        """Bytes that are kept of it."""
+        return len(self._head) + len(self._tail)
+
+    @property
     def model(self) -> str | None:
         """The model that is named near the beginning or near the end."""
         return model_of(self._head) or model_of(bytes(self._tail))

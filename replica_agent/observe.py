@@ -29,7 +29,7 @@ class Exchange:
         began: when the request arrived.
         asked, answered: what was read of the two bodies.
         status: of the answer; 0 until it begins.
-        complete: its last byte was sent.
+        complete: all of it but the end mark was handed to the client.
     """
 
     route: str

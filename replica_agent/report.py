@@ -40,7 +40,7 @@ class ModelReport(_Shape):
         size_bytes: of all its blobs.
         completed: bytes on the disk, while it is pulled.
         total: bytes of the blobs seen so far.
-        attempts: rounds begun for this fingerprint, 1 for the first; `GET /v1/look` has the next one begin at once.
+        attempts: tries that ended, well or badly; `GET /v1/look` has the next one begin at once.
         since: when the phase began, RFC 3339 in UTC.
         failure: the last one; None once the model is Ready.
     """

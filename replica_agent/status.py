@@ -25,6 +25,7 @@ _PHASES: dict[str, ModelPhase] = {
     "hashing": "Creating",
     "uploading": "Creating",
     "creating": "Creating",
+    "quantizing": "Creating",
     "loading": "Loading",
     "ready": "Verifying",
 }
@@ -50,6 +51,7 @@ class Track:
         fingerprint: of the entry.
         phase, digest, size, completed, total, since, failure: as in `ModelReport`.
         failures: tries in a row that failed.
+        attempts: tries that ended, well or badly.
         best: most bytes that any of them had on the disk.
         due: when it is to be looked at again, by the loop's clock.
         loaded_in: the life of Ollama in which it was preloaded, 0 for none.
@@ -67,6 +69,7 @@ class Track:
     total: int = 0
     failure: Failure | None = None
     failures: int = 0
+    attempts: int = 0
     best: int = 0
     due: float = 0.0
     loaded_in: int = 0
@@ -100,6 +103,7 @@ class Track:
         self.digest, self.size = digest, size
         self.completed = self.total = size
         self.failure, self.failures, self.best = None, 0, 0
+        self.attempts += 1
 
     def failed(self, error: OllamaError) -> None:
         """Note why it is not; a try that got further than those before begins the count anew."""
@@ -107,6 +111,7 @@ class Track:
         self.failures = 1 if further else self.failures + 1
         self._best_before = max(self._best_before, self.best)
         self.failure = Failure(kind=error.kind, message=error.message, hint=error.hint)
+        self.attempts += 1
         self.enter("Retrying" if error.kind == "transient" else "Failed")
 
     def wait_for(self, base: Track) -> None:
@@ -125,6 +130,7 @@ class Track:
             size_bytes=self.size,
             completed=self.completed,
             total=self.total,
+            attempts=self.attempts,
             since=self.since,
             failure=self.failure,
         )

@@ -18,6 +18,7 @@ from toolchain.commands import shell as shelling
 from toolchain.commands import status as looking
 from toolchain.commands import test as testing
 from toolchain.commands import up as upping
+from toolchain.commands import workflows as linting
 from toolchain.images import ImageError
 from toolchain.machine import MachineError
 from toolchain.models.errors import ModelError
@@ -95,6 +96,18 @@ def pulumi(context: typer.Context) -> None:
 def test(context: typer.Context) -> None:
     """Run every test; starts the local cluster if it does not run, and then stops it again."""
     raise typer.Exit(testing.test(context.args))
+
+
+@app.command()
+def workflows() -> None:
+    """Check the workflows of .github with actionlint."""
+    raise typer.Exit(linting.workflows())
+
+
+@app.command()
+def faults() -> None:
+    """Run the slow fault runs of docs/reliability.md."""
+    raise typer.Exit(testing.test(["tests/faults", "-s", "-q"]))
 
 
 @app.command()

@@ -18,6 +18,7 @@ COREDNS = "1.15.0"
 LOCAL_PATH_PROVISIONER = "0.0.30"
 KUBE_ROUTER = "2.2.1"
 KWOK = "0.7.0"
+ACTIONLINT = "1.7.12"
 PAUSE = "3.10"
 """Version of the upstream image that ours stands in for."""
 MINIAUDIO = "1.61"
@@ -182,6 +183,22 @@ GO_MODULES: tuple[GoModule, ...] = (
         "kwok",
         f"KWOK {KWOK}",
         (GoProgram("kwok", "sigs.k8s.io/kwok/cmd/kwok", KWOK, "nodes without machines", f"sigs.k8s.io/kwok v{KWOK}"),),
+    ),
+    GoModule(
+        "actionlint",
+        f"actionlint {ACTIONLINT}",
+        (
+            GoProgram(
+                "actionlint",
+                "github.com/rhysd/actionlint/cmd/actionlint",
+                ACTIONLINT,
+                "checks the workflows",
+                f"github.com/rhysd/actionlint v{ACTIONLINT}",
+                "MIT",
+            ),
+        ),
+        variables={"github.com/rhysd/actionlint.version": ACTIONLINT},
+        disk_gb=0.2,
     ),
 )
 

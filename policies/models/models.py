@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
 from policies.check import Facts, Family, Finding, Parameter, Severity, at
 from policies.items import Item
-from policies.nodes import Node
+from policies.nodes import MISSING, Node
 
 FAMILY = Family("models", "https://github.com/ollama/ollama/blob/main/docs/api.md")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -23,9 +24,51 @@ def _is_model(item: Item) -> bool:
     return item.foreign and item.kind == "OllamaModel"
 
 
+def _entry(item: Item) -> Node:
+    """What is wanted: the resource's `entry`, which is JSON."""
+    node = item.body.at("entry")
+    if node.text is None:
+        return node
+    try:
+        return Node(json.loads(node.text), "entry")
+    except (ValueError, RecursionError):
+        return Node(MISSING, "entry")
+
+
 def _created(item: Item) -> bool:
     """Made on the replica out of another model or of files: no registry has it, and so it has no digest there."""
-    return item.body.at("create").present
+    return _entry(item).at("create").present or item.body.at("create").present
+
+
+def _sources(item: Item) -> Iterator[Node]:
+    """Where it is pulled from."""
+    pulled = _entry(item).at("pull", "source")
+    if pulled.present:
+        yield pulled
+    elif not _created(item) and item.body.at("source").present:
+        yield item.body.at("source")
+
+
+def _whole(name: str) -> str:
+    """`smollm2` as `registry.ollama.ai/library/smollm2:latest`, as Ollama completes it."""
+    head, slash, model = name.rpartition("/")
+    if not slash:
+        head = "registry.ollama.ai/library"
+    elif "/" not in head and "." not in head and ":" not in head:
+        head = f"registry.ollama.ai/{head}"
+    return f"{head}/{model if ':' in model else f'{model}:latest'}"
+
+
+def _matches(name: str, pattern: str) -> bool:
+    """Whether a source is of a pattern, also by way of the model store, whose services are named after registries."""
+    whole = _whole(name)
+    if fnmatchcase(whole, pattern):
+        return True
+    host, _, path = whole.partition("/")
+    registry, _, rest = pattern.partition("/")
+    inside = host.partition(":")[0].endswith((".svc.cluster.local", ".svc"))
+    service = re.sub(r"[^a-z0-9*?]", "-", registry.lower())
+    return inside and fnmatchcase(host.partition(".")[0], service) and fnmatchcase(path, rest)
 
 
 @FAMILY.check(
@@ -57,11 +100,6 @@ def digest_form(item: Item, _: Facts) -> Iterator[Finding]:
         yield at(node, "is no whole digest")
 
 
-def _sources(item: Item) -> Iterator[Node]:
-    if item.body.at("source").present:
-        yield item.body.at("source")
-
-
 @FAMILY.check(
     "source",
     Severity.HIGH,
@@ -74,18 +112,8 @@ def _sources(item: Item) -> Iterator[Node]:
 )
 def source(item: Item, facts: Facts) -> Iterator[Finding]:
     for node in _sources(item):
-        if node.text is not None and not any(fnmatchcase(_whole(node.text), one) for one in facts.texts("sources")):
+        if node.text is not None and not any(_matches(node.text, one) for one in facts.texts("sources")):
             yield at(node, f"{node} is not allowed")
-
-
-def _whole(name: str) -> str:
-    """`smollm2` as `registry.ollama.ai/library/smollm2:latest`, as Ollama completes it."""
-    head, slash, model = name.rpartition("/")
-    if not slash:
-        head = "registry.ollama.ai/library"
-    elif "/" not in head and "." not in head and ":" not in head:
-        head = f"registry.ollama.ai/{head}"
-    return f"{head}/{model if ':' in model else f'{model}:latest'}"
 
 
 @FAMILY.check(
@@ -97,10 +125,12 @@ def _whole(name: str) -> str:
     fix="Pull through the model store, or by https.",
 )
 def plain_http(item: Item, _: Facts) -> Iterator[Finding]:
-    insecure, pulled = item.body.at("insecure"), item.body.at("pullFrom")
+    pull = _entry(item).at("pull")
+    insecure, pulled = pull.at("insecure"), pull.at("source")
     if not insecure.is_(True) or pulled.text is None:
         return
-    host = pulled.text.partition("/")[0].rpartition(":")[0] or pulled.text.partition("/")[0]
+    host = pulled.text.partition("/")[0]
+    host = host.rpartition(":")[0] if ":" in host else host
     if not (host.endswith((".svc.cluster.local", ".svc")) or host == "localhost" or host.startswith("127.")):
         yield at(insecure, f"is true, for {host}")
 

@@ -69,33 +69,40 @@ def temporary_volumes(item: Item, _: Facts) -> Iterator[Finding]:
                 yield at(node.at("sizeLimit"), "is not set")
 
 
-def _probe(name: str, field: str, title: str, why: str) -> None:
-    @FAMILY.check(
-        name,
-        Severity.MEDIUM,
-        title,
-        on=has_pods,
-        link=_PROBES,
-        why=why,
-        fix=f"Set `{field}`.",
-    )
-    def probe(item: Item, _: Facts) -> Iterator[Finding]:
-        for container in containers(item):
-            runs_once = container.pod.runs_once or item.key[0] == "batch"
-            if container.runs_on and not runs_once and container.node.at(field).missing:
-                yield at(container.node.at(field), "is not set")
+@FAMILY.check(
+    "readiness-probe",
+    Severity.MEDIUM,
+    "A pod says when it is ready, and so does each container that lists a port",
+    on=has_pods,
+    link=_PROBES,
+    why="Clients are sent to pods that do not answer yet, or no longer.",
+    fix="Set `readinessProbe`.",
+)
+def readiness(item: Item, _: Facts) -> Iterator[Finding]:
+    for pod in item.pods:
+        running = [one for one in pod.containers() if one.runs_on and not (pod.runs_once or item.key[0] == "batch")]
+        said = any(not one.node.at("readinessProbe").missing for one in running)
+        for container in running:
+            listed = any(True for _ in container.node.at("ports").each())
+            if container.node.at("readinessProbe").missing and (listed or not said):
+                yield at(container.node.at("readinessProbe"), "is not set")
 
-    probe.__name__ = name
 
-
-_probe(
-    "readiness-probe", "readinessProbe", "A container says when it is ready",
-    "Clients are sent to pods that do not answer yet, or no longer.",
-)  # fmt: skip
-_probe(
-    "liveness-probe", "livenessProbe", "A container says when it hangs",
-    "A process that hangs is never restarted.",
-)  # fmt: skip
+@FAMILY.check(
+    "liveness-probe",
+    Severity.MEDIUM,
+    "A container says when it hangs",
+    on=has_pods,
+    link=_PROBES,
+    why="A process that hangs is never restarted.",
+    fix="Set `livenessProbe`.",
+)
+def liveness(item: Item, _: Facts) -> Iterator[Finding]:
+    for pod in item.pods:
+        once = pod.runs_once or item.key[0] == "batch"
+        for container in () if once else pod.containers():
+            if container.runs_on and container.node.at("livenessProbe").missing:
+                yield at(container.node.at("livenessProbe"), "is not set")
 
 
 @FAMILY.check(

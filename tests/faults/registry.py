@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from collections.abc import Generator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -72,7 +71,7 @@ class Seen:
 
 
 class FaultRegistry(Mirror):
-    """A mirror with a program behind it: `http://mirror.<namespace>.svc.cluster.local:5000`, while the context is open."""
+    """A mirror with a program behind it, at the same address, while the context is open."""
 
     def __init__(self, kube: Kube, namespace: str) -> None:
         super().__init__(kube, namespace)
@@ -114,6 +113,11 @@ class FaultRegistry(Mirror):
         answer = self._kube.request("POST", f"{self._admin}/plan", orders)
         assert answer.is_success, answer.text
 
+    def lift(self) -> None:
+        """Send as fast as it can from now on; what was counted stays."""
+        answer = self._kube.request("POST", f"{self._admin}/rate", {"rate": 0})
+        assert answer.is_success, answer.text
+
     def seen(self) -> Seen:
         """Return what it did since the last plan."""
         found = self._get("/seen")
@@ -123,7 +127,7 @@ class FaultRegistry(Mirror):
         """Make a model that nobody has: `smollm2` has 98 MB and answers, `tiny` has half a megabyte and says noise."""
         self._made += 1
         salt = f"{self._mark}-{self._made}"
-        return Salted(name=f"salted-{base}:{salt}", **self._get(f"/model/{base}/{salt}"))
+        return Salted(f"salted-{base}:{salt}", **self._get(f"/model/{base}/{salt}"))
 
     def wait_sent(self, model: Salted, part: float, limit_s: float = 90) -> None:
         """Wait until this part of a model's weights has left here."""
@@ -149,7 +153,7 @@ def _pod() -> dict[str, Any]:
         "name": POD,
         "image": image("runtime"),
         "command": ["/usr/bin/python3.11", "/files/server.py"],
-        "args": [UPSTREAM, "/files/tiny.gguf", "0.0.0.0", str(STORE_PORT), str(ADMIN_PORT)],
+        "args": [UPSTREAM, "/files/tiny.gguf", "0.0.0.0", str(STORE_PORT), str(ADMIN_PORT)],  # noqa: S104
         "readinessProbe": {"httpGet": {"path": "/ready", "port": ADMIN_PORT}, "periodSeconds": 1},
         "resources": {"requests": {"cpu": "10m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}},
         "securityContext": {

@@ -5,6 +5,7 @@ salt after its weights, so each salt is a model that nobody has yet, at a digest
 does. A second port takes orders:
 
     POST /plan    {"rate": bytes per second or 0, "faults": [...]}   forgets what was counted
+    POST /rate    {"rate": ...}    forgets nothing
     GET  /seen    {"requests": [...], "sent": {"<digest or path>": bytes}, "harmed": requests that a fault met}
     GET  /model/<base>/<salt>    {"digest", "weights", "size", "total"}
 """
@@ -151,7 +152,9 @@ class Registry:
         manifest = self.manifest(base, salt)
         document = json.loads(manifest)
         weights = next(one for one in document["layers"] if one["mediaType"] == MODEL_LAYER)
-        total = sum(one["size"] for one in {one["digest"]: one for one in (document["config"], *document["layers"])}.values())
+        total = sum(
+            one["size"] for one in {one["digest"]: one for one in (document["config"], *document["layers"])}.values()
+        )
         return {
             "digest": "sha256:" + hashlib.sha256(manifest).hexdigest(),
             "weights": weights["digest"],
@@ -236,11 +239,11 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Say nothing: what happened can be asked."""
 
-    def do_HEAD(self) -> None:  # noqa: N802
+    def do_HEAD(self) -> None:
         """Answer without a body."""
         self.do_GET()
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         """Answer."""
         path = urlsplit(self.path).path
         if self.is_admin:
@@ -255,14 +258,15 @@ class Handler(BaseHTTPRequestHandler):
         status, body = self.registry.find(path, dict(self.headers.items()))
         self._send(status, body, fault)
 
-    def do_POST(self) -> None:  # noqa: N802
+    def do_POST(self) -> None:
         """Take an order."""
         text = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-        if not self.is_admin or urlsplit(self.path).path != "/plan":
-            self._json(404, {})
-            return
-        self.registry.plan(json.loads(text))
-        self._json(200, {})
+        path = urlsplit(self.path).path if self.is_admin else ""
+        if path == "/plan":
+            self.registry.plan(json.loads(text))
+        elif path == "/rate":
+            self.registry.rate = float(json.loads(text)["rate"])
+        self._json(200 if path in ("/plan", "/rate") else 404, {})
 
     def _admin(self, path: str) -> None:
         registry = self.registry
@@ -271,7 +275,7 @@ class Handler(BaseHTTPRequestHandler):
             with registry.lock:
                 seen = {"requests": list(registry.requests), "sent": dict(registry.sent), "harmed": registry.harmed}
             self._json(200, seen)
-        elif parts[0] == "model" and len(parts) == 3:  # noqa: PLR2004
+        elif parts[0] == "model" and len(parts) == 3:
             self._json(200, registry.about(parts[1], parts[2]))
         else:
             self._json(200 if path == "/ready" else 404, {})

@@ -38,10 +38,12 @@ class Turn:
         self._begun = time.monotonic()
 
     def over(self) -> float:
-        """Say that all is right again, or that the error is there; returns the seconds."""
-        self._seconds = time.monotonic() - self._begun
-        self._row.slowest_s = max(self._row.slowest_s, self._seconds)
-        return self._seconds
+        """Say that all is right again, or that the error is there; the first one counts. Returns the seconds."""
+        seconds = time.monotonic() - self._begun
+        if self._seconds is None:
+            self._seconds = seconds
+            self._row.slowest_s = max(self._row.slowest_s, seconds)
+        return seconds
 
     def saw(self, text: str) -> None:
         """Note what happened."""

@@ -13,6 +13,9 @@ from tests.support.stack import LiveStack, Outcome
 SMOLLM2 = "smollm2:135m"
 MINILM = "all-minilm:22m"
 
+LISTS = {"chat-models": "update", "store-wanted": "update"}
+"""What a deploy changes when the models that are wanted change: what the agents and the store read of them."""
+
 _SAMPLE = re.compile(r"^(model_store_\w+(?:\{[^}]*\})?) (\S+)$", re.MULTILINE)
 
 

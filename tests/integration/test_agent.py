@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from components.labels import OLLAMA_CLIENT, namespace_labels
-from tests.integration.chat import MINILM, SMOLLM2, ChatStack, server
+from tests.integration.chat import LISTS, MINILM, SMOLLM2, ChatStack, server
 from tests.integration.mirror import upstream_model
 from tests.integration.probes import pod
 from tests.support.kube import Item, Kube, Replica, wait_for

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.integration.chat import MINILM, SMOLLM2, ChatStack
+from tests.integration.chat import LISTS, MINILM, SMOLLM2, ChatStack
 from tests.integration.mirror import upstream_model
 from tests.support.kube import Kube, wait_for
 from tests.support.stack import Engine
@@ -109,7 +109,7 @@ def test_three_replicas_at_once_cost_one_download(chat: ChatStack, node: Node) -
     before = chat.upstream_bytes()
     chat.configure(3, SMOLLM2, MINILM)
     outcome = chat.up()
-    assert outcome.touched == {f"chat-{MINILM}": "create", "chat-models": "update"}
+    assert outcome.touched == {f"chat-{MINILM}": "create", **LISTS}
     digest, size = upstream_model(node, MINILM)
     assert set(chat.digests(MINILM, 3).values()) == {digest}
     assert size <= chat.upstream_bytes() - before < size + MANIFESTS
@@ -172,7 +172,7 @@ def test_a_model_taken_out_of_the_settings_goes_from_every_replica(chat: ChatSta
     chat.settle(3, SMOLLM2, MINILM)
     chat.configure(3, SMOLLM2)
     outcome = chat.up()
-    assert outcome.touched == {f"chat-{MINILM}": "delete", "chat-models": "update"}
+    assert outcome.touched == {f"chat-{MINILM}": "delete", **LISTS}
     for index in range(3):
         assert list(chat.replica(index).digests()) == [SMOLLM2]
         assert not chat.replica(index).knows(MINILM)

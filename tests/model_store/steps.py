@@ -53,6 +53,13 @@ def pull(store: Store, model: Model, headers: dict[str, str] | None = None) -> N
             assert client.get(model.blob(digest)).content == data
 
 
+def fill(store: Store, *models: Model) -> None:
+    """Pull, and wait until every blob is on the volume: a client has its last bytes before that."""
+    for model in models:
+        pull(store, model)
+    until(lambda: all(store.stored(digest).exists() for model in models for digest in model.blobs))
+
+
 def held(store: Store, model: Model) -> int:
     """How many of a model's blobs are on the volume."""
     return sum(1 for digest in model.blobs if store.stored(digest).exists())

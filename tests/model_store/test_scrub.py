@@ -14,7 +14,7 @@ import pytest
 
 from tests.model_store.conftest import MakeStore
 from tests.model_store.harness import http, make_model, push, random_bytes
-from tests.model_store.steps import PUSHED, pull, push_model, until, uploads
+from tests.model_store.steps import PUSHED, fill, pull, push_model, until, uploads
 from tests.support.registry import Registry
 
 SIZE = 4_000_000
@@ -31,8 +31,7 @@ def flip(path: Path, at: int) -> None:
 def test_flipped_byte_is_found_and_fetched_again(make_store: MakeStore, registry: Registry) -> None:
     models = [push(registry.host, make_model(f"library/rot{n}", "1", [random_bytes(SIZE, n)])) for n in range(3)]
     store = make_store(f"http://{registry.host}", scrubSeconds=0.5)
-    for model in models:
-        pull(store, model)
+    fill(store, *models)
     until(lambda: store.metric("scrubbed_bytes_total") > 3 * SIZE)
     assert store.metric("scrub_bad_blobs_total") == 0
     flip(store.stored(models[1].largest), SIZE - 1)
@@ -48,7 +47,7 @@ def test_flipped_byte_is_found_and_fetched_again(make_store: MakeStore, registry
 def test_a_running_transfer_of_a_bad_blob_is_cut(make_store: MakeStore, registry: Registry) -> None:
     model = push(registry.host, make_model("library/rot-cut", "1", [random_bytes(32 << 20, 5)]))
     store = make_store(f"http://{registry.host}", scrubSeconds=0.3, scrubBytesPerSecond=1 << 30)
-    pull(store, model)
+    fill(store, model)
     with http() as client, client.stream("GET", store.url + model.blob()) as answer:
         body = answer.iter_raw(1 << 16)
         next(body)
@@ -79,7 +78,7 @@ def test_pace_and_place_are_kept(make_store: MakeStore, registry: Registry) -> N
     """At 4 MB/s 8 MB take two seconds; a pass that is over is not begun again by a restart."""
     model = push(registry.host, make_model("library/rot-pace", "1", [random_bytes(2 * SIZE, 7)]))
     store = make_store(f"http://{registry.host}", scrubSeconds=0)
-    pull(store, model)
+    fill(store, model)
     time.sleep(0.5)
     assert store.metric("scrubbed_bytes_total") == 0
     store.stop()
@@ -98,7 +97,7 @@ def test_pace_and_place_are_kept(make_store: MakeStore, registry: Registry) -> N
 def test_a_pass_goes_on_where_a_restart_broke_it_off(make_store: MakeStore, registry: Registry) -> None:
     model = push(registry.host, make_model("library/rot-on", "1", [random_bytes(5000 + n, 8) for n in range(6)]))
     store = make_store(f"http://{registry.host}", scrubSeconds=0)
-    pull(store, model)
+    fill(store, model)
     store.stop()
     names = sorted(digest.removeprefix("sha256:") for digest in model.blobs)
     record = {"began": time.time() - 10, "after": names[2], "ended": None}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -39,7 +40,7 @@ _POD = ("securityContext", "automountServiceAccountToken", "enableServiceLinks",
 _CONTAINER = ("securityContext", "resources", "readinessProbe", "livenessProbe", "image", "imagePullPolicy")
 _WHOLE = ("readinessProbe", "livenessProbe", "image", "serviceAccountName")
 """Taken away as a whole, not piece by piece."""
-_HARMLESS = ("fsGroupChangePolicy", "hugepages-2Mi")
+_HARMLESS = ("fsGroupChangePolicy", "optional")
 
 
 def places(value: object, path: Path = ()) -> Iterator[tuple[Path, object]]:
@@ -194,7 +195,8 @@ def _config_map(_: Any) -> Changes:
 
 
 def _model(_: Any) -> Changes:
-    yield "other source", lambda body: {**body, "source": "hf.co/somebody/something:latest"}
+    bad = json.dumps({"pull": {"source": "hf.co/somebody/something:latest"}})
+    yield "other source", lambda body: {**body, "entry": bad}
 
 
 _WHOLLY: dict[str, Callable[[Any], Changes]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from typing import Any, Final, cast
 
 GONE: Final = object()
@@ -147,14 +148,16 @@ def group(name: str) -> Object:
     return {"kind": "Group", "name": name, "apiGroup": "rbac.authorization.k8s.io"}
 
 
-def model(**changes: Any) -> Object:
-    """An OllamaModel, as the program registers it."""
+def model(pull: Object | None = None, create: Object | None = None, **changes: Any) -> Object:
+    """An OllamaModel as the program registers it: through the model store, unless `pull` or `create` is given."""
+    store = {"source": "registry-ollama-ai.team.svc.cluster.local:5000/library/smollm2:135m", "insecure": True}
+    pulled = None if create is not None else (store if pull is None else {"insecure": False, **pull})
+    entry = {"name": "smollm2:135m", "pull": pulled, "create": create}
     return {
         "$token": "pulumi-python:dynamic/echorator:OllamaModel",
         "name": "smollm2:135m",
-        "source": "registry.ollama.ai/library/smollm2:135m",
-        "pullFrom": "registry-ollama-ai.team.svc.cluster.local:5000/library/smollm2:135m",
-        "insecure": True,
+        "source": pulled["source"] if pulled is not None else "created from something",
+        "entry": json.dumps(entry),
         "digest": DIGEST,
         **changes,
     }

@@ -93,7 +93,7 @@ def stack(tmp_path: Path) -> Stack:
 
 GOOD: dict[str, Any] = {
     "pod": SPEC,
-    "model": {"name": "m:1", "source": "registry.ollama.ai/library/m:1", "digest": DIGEST},
+    "model": {"source": "registry.ollama.ai/library/m:1", "digest": DIGEST},
 }
 PRIVILEGED = {"pod": changed(SPEC, {"containers/0/securityContext/privileged": True})}
 
@@ -128,7 +128,7 @@ def test_an_unknown_hides_nothing_and_is_looked_at_once_it_is_known(stack: Stack
 
 
 def test_secrets_models_and_outputs(stack: Stack) -> None:
-    wanted = {"secret": True, "output": True, "model": {"name": "m:1", "source": "hf.co/a/b:1", "digest": None}}
+    wanted = {"secret": True, "output": True, "model": {"source": "hf.co/a/b:1", "digest": None}}
     code, output = stack.deploy("preview", wanted)
     assert code != 0
     assert "data.innocent: holds what the stack holds as a secret" in output

@@ -61,6 +61,9 @@ def test_a_job_needs_no_probe_and_a_sidecar_does() -> None:
     init = changed(TEMPLATE, {"spec/initContainers": [bare]})
     assert not finds("workload-readiness-probe", workload("Deployment", init))
     sidecar = changed(init, {"spec/initContainers/0/restartPolicy": "Always"})
+    assert not finds("workload-readiness-probe", workload("Deployment", sidecar))
+    assert finds("workload-liveness-probe", workload("Deployment", sidecar))
+    sidecar = changed(sidecar, {"spec/initContainers/0/ports": [{"containerPort": 9090}]})
     assert finds("workload-readiness-probe", workload("Deployment", sidecar))
 
 

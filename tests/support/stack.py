@@ -203,7 +203,9 @@ def _read_events(log: Path) -> tuple[dict[str, int], dict[str, str]]:
     touched: dict[str, str] = {}
     for line in log.read_text().splitlines() if log.exists() else []:
         event = cast("dict[str, Any]", json.loads(line))
-        changes.update(event.get("summaryEvent", {}).get("resourceChanges") or {})
+        counts: dict[str, int] = event.get("summaryEvent", {}).get("resourceChanges") or {}
+        # What is only looked up, such as where the API server listens, does not change.
+        changes.update({kind: count for kind, count in counts.items() if kind != "read"})
         metadata: dict[str, Any] | None = event.get("resOutputsEvent", event.get("resOpFailedEvent", {})).get(
             "metadata"
         )

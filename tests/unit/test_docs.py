@@ -77,9 +77,9 @@ def test_links_resolve(page: Path) -> None:
 
 @pages
 def test_make_targets_exist(page: Path) -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert "up" in targets
-    named = {name for text in code(page) for name in re.findall(r"\bmake ([a-z]+)\b", text)}
+    named = {name for text in code(page) for name in re.findall(r"\bmake ([a-z-]+)\b", text)}
     assert named - targets == set()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from pulumi.automation.events import EngineEvent
 
 from cli.engine_events import Other, Said, Step, Summary, read
@@ -34,9 +35,18 @@ def test_the_three_states_of_a_step() -> None:
     assert failed == Step("failed", "delete", "StatefulSet", "chat")
 
 
-def test_the_stack_itself_is_left_out() -> None:
-    metadata = {"op": "create", "urn": STACK, "type": "pulumi:pulumi:Stack", "provider": "", "detailedDiff": None}
+@pytest.mark.parametrize("kind", ["pulumi:pulumi:Stack", "pulumi:providers:kubernetes"])
+def test_the_stack_itself_and_its_providers_are_left_out(kind: str) -> None:
+    metadata = {"op": "create", "urn": STACK, "type": kind, "provider": "", "detailedDiff": None}
     assert read(event(resourcePreEvent={"metadata": metadata})) == Other()
+
+
+def test_the_parts_of_a_replacement_are_no_changes_of_their_own() -> None:
+    counts = {
+        op: Step("done", op, "ConfigMap", "x").counts for op in ("create-replacement", "delete-replaced", "replace")
+    }
+    assert counts == {"create-replacement": False, "delete-replaced": False, "replace": True}
+    assert not Step("done", "same", "ConfigMap", "x").counts
 
 
 def test_a_line_loses_its_colours_and_keeps_what_it_is_about() -> None:

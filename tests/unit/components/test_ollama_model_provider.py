@@ -134,8 +134,8 @@ def test_progress_is_shown_once(cluster: FakeCluster, capsys: pytest.CaptureFixt
 def test_failures_name_replica_model_and_cause(cluster: FakeCluster, phase: str) -> None:
     cause = failure("resource", "the disk is full")
     cluster.pods["chat-1"].reports = [
-        report("chat-1", model("Pulling")),
-        report("chat-1", model(phase, failure=cause)),
+        report("chat-1", model("Pulling", attempts=0)),
+        report("chat-1", model(phase, failure=cause, attempts=3)),
     ]
     with pytest.raises(ModelOperationError) as caught:
         provider.create(props())
@@ -144,6 +144,15 @@ def test_failures_name_replica_model_and_cause(cluster: FakeCluster, phase: str)
     assert "replica `chat-1`, model `smollm2:135m`: the disk is full (resource)" in message
     assert "replica `chat-0`" not in message
     assert "Done on chat-0, chat-2; the next `pulumi up` goes on from there." in message
+
+
+def test_a_transient_failure_gets_some_tries_and_more_while_bytes_come(cluster: FakeCluster) -> None:
+    cause = failure("transient", "no connection")
+    cluster.pods["chat-1"].reports = [
+        report("chat-1", model("Retrying", failure=cause, attempts=attempts, completed=completed))
+        for attempts, completed in ((1, 100), (2, 100), (3, 200), (5, 200))
+    ] + [report("chat-1", model(attempts=6))]
+    assert create()["replicas"]["chat-1"] == GOOD
 
 
 def test_a_failure_from_before_the_deploy_gets_another_chance(cluster: FakeCluster) -> None:

@@ -69,6 +69,42 @@ def test_all_faults_come_together() -> None:
     assert "u:p" not in text.replace("http://u:p@x", "")
 
 
+def test_faults_of_the_newer_keys_come_with_the_others() -> None:
+    upstream = {"host": "a", "alias": "a", "endpoints": ["http://a"], "credentialsFile": "secrets"}
+    bad = {
+        "root": "/data",
+        "upstreams": [upstream],
+        "uploads": {"host": "b c", "alias": "a", "tokenFile": "token"},
+        "collect": {"enabled": True, "keepSeconds": -1, "intervalSeconds": 0, "leaseSeconds": 0, "keep": 1},
+        "scrubSeconds": -1,
+        "scrubBytesPerSecond": 0,
+    }
+    with pytest.raises(ConfigError) as caught:
+        parse(json.dumps(bad), "c")
+    text = str(caught.value)
+    for words in (
+        "c has 11 fault(s)",
+        "upstreams.0.credentialsFile: Value error, 'secrets' is not an absolute path",
+        "uploads.host",
+        "uploads.tokenFile",
+        "uploads.alias: 'a' is taken by upstreams.0",
+        "collect.keepSeconds",
+        "collect.intervalSeconds",
+        "collect.leaseSeconds",
+        "collect.keep: Extra inputs",
+        "scrubSeconds",
+        "scrubBytesPerSecond",
+        "wantedFile: is required where collect.enabled is true",
+    ):
+        assert words in text
+
+
+def test_uploads_as_a_switch_are_refused() -> None:
+    """It was one once; a token is needed now."""
+    with pytest.raises(ConfigError, match="uploads"):
+        parse(json.dumps({**GOOD, "uploads": True}), "c")
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{", "null", '{"root": 1}'])
 def test_what_is_no_config_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="config"):

@@ -23,7 +23,7 @@ def read(**more: Any) -> Any:
 def test_defaults() -> None:
     config = read()
     assert config.ollama_url == "http://127.0.0.1:11435"
-    assert (config.gate_listen, config.agent_listen) == ("0.0.0.0:11434", "0.0.0.0:11436")  # noqa: S104 - compared
+    assert (config.gate_listen, config.agent_listen) == ("0.0.0.0:11434", "0.0.0.0:11436")
     assert (config.look_seconds, config.drain_settle_seconds, config.drain_limit_seconds) == (60, 5, 290)
     assert (config.clients_may_manage_models, config.read_only, config.api) == (False, False, None)
     assert config.max_request_bytes == 100 * 2**20

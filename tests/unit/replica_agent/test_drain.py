@@ -74,7 +74,12 @@ async def test_taken_back() -> None:
 
 async def test_a_request_that_fails_is_counted_out() -> None:
     drain, _ = make()
-    with pytest.raises(RuntimeError), drain.request():
-        assert drain.in_flight == 1
-        raise RuntimeError
+
+    def fail() -> None:
+        with drain.request():
+            assert drain.in_flight == 1
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert drain.in_flight == 0

@@ -5,6 +5,7 @@ The bodies are written here in Ollama's form; tests/replica_agent reads those of
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import pytest
@@ -18,14 +19,14 @@ LAST = {
     "total_duration": 9, "load_duration": 5, "prompt_eval_count": 3, "prompt_eval_duration": 1, "eval_count": 20,
     "eval_duration": 400,
 }  # fmt: skip
-NDJSON = b"".join(json.dumps({"model": "tiny:1", "response": f"w{at}", "done": False}).encode() + b"\n" for at in range(9))
-NDJSON += json.dumps(LAST).encode() + b"\n"
+PIECES = [json.dumps({"model": "tiny:1", "response": f"w{at}", "done": False}) for at in range(9)]
+NDJSON = "\n".join([*PIECES, json.dumps(LAST), ""]).encode()
 
 
 def metered(body: bytes, cuts: list[int]) -> Meter:
     meter = Meter()
     places = sorted({0, len(body), *(cut % (len(body) + 1) for cut in cuts)})
-    for start, end in zip(places, places[1:], strict=False):
+    for start, end in itertools.pairwise(places):
         meter.take(body[start:end])
     return meter
 
@@ -43,7 +44,7 @@ def test_a_long_answer_costs_no_more_memory(cuts: list[int]) -> None:
     body = NDJSON[:60] + b" " * 300_000 + NDJSON
     meter = metered(body, [*cuts, *range(0, 300_000, 1000)])
     assert meter.read().generated_tokens == 20
-    assert len(meter._tail) <= 5 * 4096
+    assert meter.kept <= 5 * 4096
 
 
 def test_openais_usage() -> None:

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 from replica_agent.paths import dialect_of, error_body, refusal_of, route_of
 
-ASK = ["/api/show", "/api/generate", "/api/chat", "/api/embed", "/api/embeddings", "/v1/chat/completions"]
-ASK += ["/v1/completions", "/v1/embeddings", "/v1/responses", "/v1/messages"]
+ASK = [f"/api/{what}" for what in ("show", "generate", "chat", "embed", "embeddings")]
+ASK_V1 = [f"/v1/{what}" for what in ("chat/completions", "completions", "embeddings", "responses", "messages")]
 READ = ["/", "/api/version", "/api/tags", "/api/ps", "/v1/models", "/v1/models/smollm2:135m", "/v1/models/a%2Fb"]
 MANAGE = ["pull", "push", "create", "copy", "delete", "blobs"]
 
 
-@pytest.mark.parametrize("path", ASK)
+@pytest.mark.parametrize("path", [*ASK, *ASK_V1])
 def test_asking_passes(path: str) -> None:
     assert refusal_of("POST", path.encode()) is None
     assert refusal_of("OPTIONS", path.encode()) is None
@@ -47,7 +47,9 @@ def test_managing_is_refused_with_the_way_out(what: str) -> None:
 
 
 SPELLINGS = st.lists(
-    st.sampled_from(["/", "//", "/./", "/../", "api", "API", "%61pi", "v1", "models", ".", "..", "%2f", "%2e", "\\", ";"])
+    st.sampled_from(
+        ["/", "//", "/./", "/../", "api", "API", "%61pi", "v1", "models", ".", "..", "%2f", "%2e", "\\", ";"]
+    )
     | st.sampled_from([*MANAGE, "PULL", "%70ull", "%2570ull", "pul%6C", "pull;a", "pull%00", "chat", "tags"]),
     min_size=1,
     max_size=12,
@@ -70,7 +72,7 @@ def test_no_spelling_of_managing_passes(parts: list[str]) -> None:
 @given(st.binary(max_size=40))
 def test_any_bytes_get_an_answer(tail: bytes) -> None:
     refusal = refusal_of("POST", b"/" + tail)
-    assert (refusal is None) == (route_of(b"/" + tail) is not None and (b"/" + tail).decode() in ASK)
+    assert (refusal is None) == (route_of(b"/" + tail) is not None and (b"/" + tail).decode() in {*ASK, *ASK_V1})
 
 
 @given(st.sampled_from(["ollama", "openai", "anthropic"]), st.sampled_from([403, 404, 413, 503]), st.text())

@@ -101,7 +101,13 @@ def test_phases_of_the_replica() -> None:
     status.adopt([entry("a:1"), entry("b:1")], "r1")
     a, b = status
     seen: list[str] = []
-    for phases in (("Pending", "Pending"), ("Pulling", "Pending"), ("Ready", "Failed"), ("Ready", "Ready")):
+    table: list[tuple[ModelPhase, ModelPhase]] = [
+        ("Pending", "Pending"),
+        ("Pulling", "Pending"),
+        ("Ready", "Failed"),
+        ("Ready", "Ready"),
+    ]
+    for phases in table:
         for one, phase in zip((a, b), phases, strict=True):
             one.enter(phase)
         seen.append(status.phase(draining=False))

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ci.preview_comment import markdown as md
@@ -54,6 +54,7 @@ HOSTILE = [
 TEXTS = st.text() | st.lists(st.sampled_from(HOSTILE), max_size=6).map("".join)
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_code_is_one_cell_with_nothing_in_it_but_text(text: str) -> None:
     table = md.head("a", "b") + md.row((md.code(text), "x"))
@@ -64,6 +65,7 @@ def test_code_is_one_cell_with_nothing_in_it_but_text(text: str) -> None:
     assert re.sub(r"\s", "", page.bare) == "abx"
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_a_summary_has_nothing_in_it_but_text(text: str) -> None:
     page = seen(md.details(md.html(text), "body"))
@@ -71,6 +73,7 @@ def test_a_summary_has_nothing_in_it_but_text(text: str) -> None:
     assert page.bare.split() == ["body"]
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_a_fence_holds_what_is_in_it(text: str) -> None:
     page = seen(f"{md.fence(text)}\n\nafter")
@@ -78,6 +81,7 @@ def test_a_fence_holds_what_is_in_it(text: str) -> None:
     assert page.bare.split() == ["after"]
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_text_that_can_be_shown_is_shown_as_it_is(text: str) -> None:
     shown = seen(md.fence(text)).whole.removesuffix("\n")
@@ -116,6 +120,7 @@ def section(title: str, items: list[Item]) -> Section:
     )
 
 
+@settings(deadline=None)
 @given(st.lists(ITEMS, min_size=1, max_size=5), st.integers(1_000, 8_000))
 def test_sections_fit(listed: list[list[Item]], limit: int) -> None:
     text = fit([section(f"S{number}\n", items) for number, items in enumerate(listed)], limit)
@@ -123,6 +128,7 @@ def test_sections_fit(listed: list[list[Item]], limit: int) -> None:
     assert all(f"S{number}\n" in text for number in range(len(listed)))
 
 
+@settings(deadline=None)
 @given(ITEMS, st.integers(200, 5_000))
 def test_what_is_left_out_is_counted(items: list[Item], limit: int) -> None:
     numbered = [Item(tuple(f"<{form}>" for form in item.forms)) for item in items]

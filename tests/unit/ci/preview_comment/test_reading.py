@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ci.preview_comment.preview import Action
@@ -194,6 +194,7 @@ EVENTS = st.dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(EVENTS, max_size=5))
 def test_no_log_makes_it_fail(events: list[dict[str, Any]]) -> None:
     """Every line is either read or counted as one that was not."""
@@ -201,6 +202,7 @@ def test_no_log_makes_it_fail(events: list[dict[str, Any]]) -> None:
     assert len(preview.resources) + len(preview.diagnostics) + len(preview.violations) <= 3 * len(events)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_no_text_makes_it_fail(text: str) -> None:
     assert read_event_log(text).failed

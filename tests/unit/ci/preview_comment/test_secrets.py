@@ -4,7 +4,7 @@ Not shown: that every secret has a known shape. A random password in a field wit
 """
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ci.preview_comment.secrets import MASK, is_marked, is_secret_name, mask_text
@@ -127,6 +127,7 @@ def test_marks_of_pulumi() -> None:
     assert not is_marked({"secret": 1})
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_masking_twice_changes_nothing_more(text: str) -> None:
     assert mask_text(mask_text(text)) == mask_text(text)

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ci.preview_comment.fields import field_changes
@@ -141,12 +141,14 @@ VALUES = st.recursive(
 PROPERTIES = st.dictionaries(st.text(), VALUES, max_size=5)
 
 
+@settings(deadline=None)
 @given(PROPERTIES)
 def test_nothing_differs_from_itself(properties: dict[str, Any]) -> None:
     shown = [one for one in differences(properties, properties) if "nan" not in (one.before or "").lower()]
     assert shown == []
 
 
+@settings(deadline=None)
 @given(PROPERTIES, PROPERTIES)
 def test_differences_are_the_same_both_ways(one: dict[str, Any], other: dict[str, Any]) -> None:
     there, back = pairs(differences(one, other)), pairs(differences(other, one))
