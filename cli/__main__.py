@@ -8,6 +8,7 @@ from cli.commands.deploy import deploy
 from cli.commands.expose import expose
 from cli.commands.show import models, status
 from cli.commands.undeploy import undeploy
+from cli.commands.upload import upload
 
 app = typer.Typer(
     name="echorator",
@@ -21,6 +22,7 @@ app.command()(expose)
 app.command()(undeploy)
 app.command("list")(models)
 app.command()(status)
+app.command()(upload)
 
 
 def main() -> None:

@@ -8,9 +8,12 @@ that would change what the user's own `pulumi` commands work on.
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -39,6 +42,10 @@ from cli.place import Place
 
 LAST_WORDS_S = 5.0
 
+CANCEL_VARIABLE = "ECHORATOR_CANCEL_FILE"
+"""Names a file that appears when the update is to stop: the engine waits for a provider that is at work, and has no
+way to tell a dynamic one."""
+
 OnEvent = Callable[[Event], None]
 OnOutput = Callable[[str], object]
 
@@ -56,19 +63,17 @@ class EngineCommand(PulumiCommand):
         told = subprocess.run([self.command, "version"], env=dict(env), capture_output=True, text=True, check=False)
         self.version = VersionInfo.parse(told.stdout.strip().removeprefix("v") or "3.0.0")
         self.interrupted = False
+        self._cancel = _cancel_file()
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
 
     def interrupt(self) -> None:
         """Ask the running command to stop: at first once what it does now is done, the second time at once."""
         with self._lock:
-            again, self.interrupted = self.interrupted, True
-            if self._process is None or self._process.poll() is not None:
-                return
-            if again:
-                os.killpg(self._process.pid, signal.SIGTERM)
-            else:
-                # The engine's process alone: it stops its providers when they are done.
+            self.interrupted = True
+            self._cancel.touch()
+            if self._process is not None and self._process.poll() is None:
+                # The engine's process alone: it stops its providers, and with the second signal it does not wait.
                 self._process.send_signal(signal.SIGINT)
 
     def run(
@@ -85,7 +90,7 @@ class EngineCommand(PulumiCommand):
             CommandError: it failed.
             InterruptedByUserError: it was asked to stop, or was before it began.
         """
-        env = {**os.environ, **additional_env, "PULUMI_AUTOMATION_API": "true"}
+        env = {**os.environ, **additional_env, "PULUMI_AUTOMATION_API": "true", CANCEL_VARIABLE: str(self._cancel)}
         command = [self.command, *args, *([] if "--non-interactive" in args else ["--non-interactive"])]
         with self._lock:
             if self.interrupted:
@@ -112,6 +117,13 @@ class EngineCommand(PulumiCommand):
         if code:
             raise create_command_error(result)
         return result
+
+
+def _cancel_file() -> Path:
+    """A name that nobody else has, in a folder that goes with this process."""
+    folder = tempfile.mkdtemp(prefix="echorator-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder) / "cancelled"
 
 
 class _Reader(threading.Thread):

@@ -96,6 +96,8 @@ def find(stack: str | None, config: Path | None) -> Place:
     session = Session.load()
     environment = None if session is None else session.environment()
     variables = dict(os.environ) if environment is None else environment.variables(os.environ)
+    # kubectl is started by the components where the settings want a port-forward.
+    os.environ.update({key: variables[key] for key in ("PATH", "KUBECONFIG") if key in variables})
     name = stack if stack is not None else STACK if session is None else session.stack
     return Place(name, _config(name) if config is None else config.absolute(), variables, environment)
 

@@ -1,6 +1,6 @@
 """Follow the wanted list: one ConfigMap, watched through the API server, and its mounted copy as a fallback.
 
-The watch is by name (`fieldSelector`), so that a Role which allows `get` and `watch` on this one ConfigMap is enough.
+The watch is by name (`fieldSelector`), so that a Role which allows `list` and `watch` on this one ConfigMap is enough.
 The file is used only until the API server has given the list once: the kubelet's copy is up to two minutes old, and
 going back to an older list would take away models that are wanted.
 """
@@ -15,6 +15,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
+from typing import cast
 
 from pydantic import ValidationError
 
@@ -143,6 +144,8 @@ class Follower:
                 # What was missed is unknown, so the next round reads the object first.
                 version = ""
                 if error.code == HTTPStatus.GONE:
+                    # Not at once: a server that says so of what it has just given would be asked without end.
+                    await asyncio.sleep(_SHORTEST_WATCH_S)
                     continue
                 failures += 1
                 self.state.reconnects += 1
@@ -151,8 +154,13 @@ class Follower:
                 await asyncio.sleep(wait_s(failures, random.random()))  # noqa: S311 - spreads load, guards nothing
 
     async def _get(self, kube: Kube, api: ApiConfig) -> str:
-        found = await kube.call("GET", f"/api/v1/namespaces/{self.namespace}/configmaps/{api.config_map}")
-        return self._take_object(found, api)
+        # As a list of one: a list's version is that of now. The object's own is as old as its last change, and an API
+        # server forgets such versions after minutes and refuses to watch from there.
+        query = f"fieldSelector=metadata.name%3D{api.config_map}"
+        found = await kube.call("GET", f"/api/v1/namespaces/{self.namespace}/configmaps?{query}")
+        items = cast("list[Json]", found.get("items") or [])
+        self._take_object(items[0] if items else {}, api)
+        return str(fields_of(found, "metadata").get("resourceVersion", ""))
 
     async def _watch(self, kube: Kube, api: ApiConfig, version: str) -> str:
         """Watch until the server ends it; return the version to go on from."""

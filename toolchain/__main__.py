@@ -25,6 +25,7 @@ from toolchain.models.errors import ModelError
 from toolchain.node.errors import NodeError
 from toolchain.preflight import PreflightError
 from toolchain.session import NotUpError, current
+from toolchain.stack.policies import PolicyError
 from toolchain.stack.pulumi import PulumiError
 
 # What a person can do something about: said in its own words, without a traceback.
@@ -37,6 +38,7 @@ EXPECTED = (
     NodeError,
     NotUpError,
     OllamaError,
+    PolicyError,
     PreflightError,
     PulumiError,
 )

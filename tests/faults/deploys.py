@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -76,6 +77,14 @@ class FaultStack(LiveStack):
             if words[:2] == [self._program.encode(), b"up"] and wanted in words:
                 return pid
         return None
+
+    def end_processes(self) -> int:
+        """SIGKILL what outlived its command; returns how many there were."""
+        left = self.processes()
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return len(left)
 
     def processes(self) -> dict[int, str]:
         """Return every process that has the stack's folder in its command line or environment, this one excepted."""

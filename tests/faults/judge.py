@@ -131,7 +131,8 @@ def no_orphan(kube: Kube, stack: FaultStack) -> None:
     }
     assert there - known == set(), "objects that the state does not know"
     assert known - there == set(), "objects of the state that are not there"
-    wait_for(f"no process of {stack.name} is left: {stack.processes()}", lambda: not stack.processes(), 20)
+    left = stack.processes()
+    wait_for(f"no process of {stack.name} is left: {left}", lambda: not stack.processes(), 20)
 
 
 def _is_ours(path: str, metadata: Mapping[str, Any]) -> bool:

@@ -15,6 +15,7 @@ from tests.faults import judge
 from tests.faults.bed import RIGHT_S, Bed
 from tests.faults.deploys import FaultStack
 from tests.faults.registry import Salted
+from tests.faults.test_kills import up_after_kill
 from tests.integration.chat import server, store
 from tests.support.kube import wait_for
 
@@ -46,13 +47,7 @@ def test_the_first_deploy_is_killed(bed: Bed, second: FaultStack) -> None:
         turn.fault()
         deploy.kill()
         assert deploy.outcome().code < 0
-        wait_for("what it started has ended", lambda: not second.processes(), 30)
-        outcome = second.try_up()
-        if outcome.code:
-            assert "the stack is currently locked" in outcome.output, outcome.output
-            assert second.unlock().code == 0
-            second.up()
-            turn.saw("its lock is named, with `pulumi cancel`; the `up` after that went on")
+        turn.saw(up_after_kill(second))
         judge.all_right(bed.kube, second, [model], 1, RIGHT_S)
         turn.over()
         judge.no_orphan(bed.kube, second)

@@ -5,6 +5,7 @@ One stack goes through the tests in their order. Not shown: the bars on a termin
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -72,14 +73,24 @@ class CliStack(LiveStack):
             process_group=0,
         )
 
+    @staticmethod
+    def stop(process: subprocess.Popen[str]) -> None:
+        """End a command that takes too long: by force only at last, since that leaves the engine running."""
+        for _ in range(2):
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(15)
+        if process.poll() is None:
+            process.kill()
+
     def run(self, *arguments: str) -> Outcome:
         """Run a command to its end."""
         process = self.start(*arguments)
         try:
             stdout, stderr = process.communicate(timeout=LIMIT_S)
         finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
+            self.stop(process)
         return Outcome(process.returncode, stdout, stderr)
 
 

@@ -23,6 +23,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 NAMESPACE, CONFIG_MAP, KEY = "models", "chat-wanted", "wanted.json"
+_FORGETS = 1000
 _MAPS = f"/api/v1/namespaces/{NAMESPACE}/configmaps"
 _EVENTS = f"/apis/events.k8s.io/v1/namespaces/{NAMESPACE}/events"
 
@@ -48,6 +49,7 @@ class ApiServer:
         self._thread = threading.Thread(target=self._run, name="api-server", daemon=True)
         self._loop = asyncio.new_event_loop()
         self._version = 100
+        self._written = self._version
         self._text: str | None = None
         self._open: list[asyncio.Queue[Json | None]] = []
         self.tokens = {"first"}
@@ -87,6 +89,7 @@ class ApiServer:
     def _publish(self, text: str | None) -> None:
         kind = "DELETED" if text is None else "ADDED" if self._text is None else "MODIFIED"
         self._version += 1
+        self._written = self._version
         self._text = text
         self._tell({"type": kind, "object": self._object()})
 
@@ -98,7 +101,7 @@ class ApiServer:
 
     def _object(self) -> Json:
         data = {} if self._text is None else {KEY: self._text}
-        metadata = {"name": CONFIG_MAP, "namespace": NAMESPACE, "resourceVersion": str(self._version)}
+        metadata = {"name": CONFIG_MAP, "namespace": NAMESPACE, "resourceVersion": str(self._written)}
         return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
 
     async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -110,14 +113,14 @@ class ApiServer:
             await _answer(send, self.refuse, _status(self.refuse, "made by the test"))
         elif token not in self.tokens:
             await _answer(send, 401, _status(401, "Unauthorized"))
-        elif method == "GET" and path == f"{_MAPS}/{CONFIG_MAP}":
-            self.gets += 1
-            if self._text is None:
-                await _answer(send, 404, _status(404, f'configmaps "{CONFIG_MAP}" not found'))
-            else:
-                await _answer(send, 200, self._object())
         elif method == "GET" and path == _MAPS and query.get("watch") == "true":
             await self._watch(query, send, receive)
+        elif method == "GET" and path == _MAPS and query.get("fieldSelector") == f"metadata.name={CONFIG_MAP}":
+            self.gets += 1
+            # Others write too, all the time, so the object's own version is soon too old to watch from.
+            self._version += _FORGETS
+            items = [] if self._text is None else [self._object()]
+            await _answer(send, 200, {"metadata": {"resourceVersion": str(self._version)}, "items": items})
         elif method in {"POST", "PATCH"} and path.startswith(_EVENTS):
             await self._event(method, path, await _body(receive), send)
         else:
@@ -129,11 +132,11 @@ class ApiServer:
             return
         self.watches += 1
         queue: asyncio.Queue[Json | None] = asyncio.Queue()
-        if self.expired:
+        if self.expired or int(query["resourceVersion"]) <= self._version - _FORGETS:
             self.expired = False
             queue.put_nowait({"type": "ERROR", "object": _status(410, "too old resource version")})
             queue.put_nowait(None)
-        elif int(query["resourceVersion"]) < self._version:
+        elif int(query["resourceVersion"]) < self._written:
             queue.put_nowait({"type": "MODIFIED", "object": self._object()})
         self._open.append(queue)
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from toolchain.stack import policies
 from toolchain.stack.environment import StackEnvironment
 from toolchain.stack.salt import install_filter, remove_salt, settle
 
@@ -70,12 +71,15 @@ class Pulumi:
         return any(str(entry["name"]).rsplit("/", 1)[-1] == self.stack for entry in listed)
 
     def up(self) -> None:
-        """Deploy, showing what happens.
+        """Deploy under the policy pack, showing what happens.
 
         Raises:
             PulumiError: the deploy failed; what is deployed stays, and the next one goes on from there.
+            PolicyError: the pack's environment cannot be made.
         """
-        if self.run(["up", "-s", self.stack, "--yes", "--skip-preview"]):
+        policies.prepare(self.environment.project)
+        pack = policies.options(self.environment.project, self.stack)
+        if self.run(["up", "-s", self.stack, "--yes", "--skip-preview", *pack]):
             raise PulumiError("`pulumi up` failed: see above; what is there stays, and the next one goes on from there")
 
     def destroy(self) -> None:

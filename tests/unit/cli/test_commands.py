@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -284,6 +285,25 @@ def test_status_before_the_first_deploy(cli: Cli) -> None:
     result = cli("status", "--json")
     assert result.exit_code == Exit.NOT_READY
     assert document(result)["servers"][0]["phase"] == "Pending"
+
+
+def test_uploads_go_only_to_a_store_that_takes_them(cli: Cli, tmp_path: Path) -> None:
+    model = tmp_path / "m.gguf"
+    model.write_bytes(b"GGUF")
+    refused = cli("upload", str(model), "team/m:1", "--json")
+    assert refused.exit_code == Exit.REFUSED
+    assert "takes no uploads" in document(refused)["error"]["message"]
+    cli.config.write_text(f"{CONFIG}  echorator:modelStore: {{uploads: true}}\n")
+    assert cli("upload", str(model), "team/m:1").exit_code == Exit.FAILED
+    assert cli.api.requests == ["/api/v1/namespaces/t-models/secrets/model-store-upload"]
+
+
+@pytest.mark.parametrize("name", ["a b", "ghcr.io/team/m:1"])
+def test_what_is_no_name_in_the_store(cli: Cli, tmp_path: Path, name: str) -> None:
+    model = tmp_path / "m.gguf"
+    model.write_bytes(b"GGUF")
+    assert cli("upload", str(model), name).exit_code == Exit.USAGE
+    assert cli("upload", str(tmp_path / "nowhere"), "m:1").exit_code == Exit.USAGE
 
 
 def test_help_is_there_at_once() -> None:

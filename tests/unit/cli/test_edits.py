@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cli import edits
@@ -186,6 +186,7 @@ def test_retaining_and_pinning_are_the_model_s() -> None:
 NAMES = st.from_regex(r"new[a-z0-9]{0,8}(:[a-z0-9]{1,5})?", fullmatch=True)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(["", "config:\n  echorator:environment: dev # x\n", ONE, TWO]), NAMES)
 def test_a_model_deployed_and_undeployed_leaves_the_same_bytes(text: str, model: str) -> None:
     new = not edits.servers(YamlText(text))
@@ -197,6 +198,7 @@ def test_a_model_deployed_and_undeployed_leaves_the_same_bytes(text: str, model:
         assert edits.undeploy_model(after, model, None)[0].text == text
 
 
+@settings(deadline=None)
 @given(st.sampled_from(["chat", "embed"]), st.sampled_from(["NodePort", "LoadBalancer"]), st.booleans())
 def test_a_server_exposed_and_concealed_leaves_the_same_bytes(server: str, kind: str, ranges: bool) -> None:
     wish = Expose(server=server, type=kind, source_ranges=("10.0.0.0/8",) if ranges else (), ingress_host="h.example")

@@ -97,8 +97,8 @@ def test_a_program_that_outlives_the_engine_holds_nobody_up(
     assert result.stdout == "first"
 
 
-def test_the_second_interrupt_ends_an_engine_that_does_not_listen(make: Make, tmp_path: Path) -> None:
-    command = make("trap '' INT\ntouch \"$READY\"\nsleep 30")
+def test_the_second_interrupt_reaches_the_engine_too(make: Make, tmp_path: Path) -> None:
+    command = make('trap \'trap "exit 255" INT\' INT\ntouch "$READY"\nwhile :; do sleep 0.05; done')
     thread, raised = run(command, tmp_path, tmp_path / "ready")
     command.interrupt()
     thread.join(0.5)
@@ -107,6 +107,23 @@ def test_the_second_interrupt_ends_an_engine_that_does_not_listen(make: Make, tm
     thread.join(10)
     assert not thread.is_alive()
     assert isinstance(raised[0], InterruptedByUserError)
+
+
+def test_a_provider_learns_of_an_interrupt_by_a_file(make: Make, tmp_path: Path) -> None:
+    body = f"""trap '' INT
+test -e "$ECHORATOR_CANCEL_FILE" && exit 1
+touch "$READY"
+while ! test -e "$ECHORATOR_CANCEL_FILE"; do sleep 0.05; done
+echo "$ECHORATOR_CANCEL_FILE" > {tmp_path}/seen
+exit 255
+"""
+    command = make(body)
+    thread, raised = run(command, tmp_path, tmp_path / "ready")
+    command.interrupt()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert isinstance(raised[0], InterruptedByUserError)
+    assert (tmp_path / "seen").exists()
 
 
 def test_our_own_group_s_ctrl_c_does_not_reach_the_engine(make: Make, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cli.yaml_render import block_entry, inline
@@ -143,6 +143,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(KEYS, VALUES, st.integers(0, 8))
 def test_every_rendered_value_is_read_back(key: str, value: Any, column: int) -> None:
     assert yaml.safe_load(block_entry(key, value, column)) == {key: value}
@@ -199,6 +200,7 @@ NEW = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(documents(), NEW, st.data())
 def test_add_and_undo_give_the_same_bytes(text: str, model: dict[str, Any], data: st.DataObject) -> None:
     document = YamlText(text)
@@ -214,6 +216,7 @@ def test_add_and_undo_give_the_same_bytes(text: str, model: dict[str, Any], data
         assert kept(text, added.text)
 
 
+@settings(deadline=None)
 @given(documents(), SCALARS, st.data())
 def test_set_and_undo_give_the_same_bytes(text: str, value: Any, data: st.DataObject) -> None:
     document = YamlText(text)
@@ -225,6 +228,7 @@ def test_set_and_undo_give_the_same_bytes(text: str, value: Any, data: st.DataOb
     assert document.set(name, value).set(name, f"s{at}").text == text
 
 
+@settings(deadline=None)
 @given(documents(), st.data())
 def test_removing_takes_one_thing_away_and_no_comment_line(text: str, data: st.DataObject) -> None:
     document = YamlText(text)

@@ -49,7 +49,8 @@ def test_head(tiny: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "label"), [(999, "999"), (45_000, "45K"), (134_515_008, "134.52M"), (7 * 10**9, "7B"), (3_212_749_888, "3.2B")]
+    ("count", "label"),
+    [(999, "999"), (45_000, "45K"), (134_515_008, "134.52M"), (7 * 10**9, "7B"), (3_212_749_888, "3.2B")]
 )  # fmt: skip
 def test_label_as_ollama_writes_it(count: int, label: str) -> None:
     assert GgufHead("llama", "model", "F16", count, 1).size_label == label
