@@ -172,6 +172,8 @@ def observe(target: Target, name: str) -> dict[str, str] | None:
     failed = {replica: state for replica, state in found.items() if isinstance(state, Exception)}
     if failed and len(failed) == len(found):
         _all_or_error(f"model `{name}` could not be looked for on `{target.label}`", found)
+    for replica, error in failed.items():
+        _say(f"{replica}: {name} counts as missing, since the replica could not be asked: {error}")
     return {replica: MISSING if isinstance(state, Exception) else state for replica, state in found.items()}
 
 

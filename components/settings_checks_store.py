@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 
 from components.quantity import parse_bytes
-from components.registries import DEFAULT_HOST, alias_of
+from components.registries import DEFAULT_HOST, PUSHED_HOST, alias_of
 from components.settings_faults import Fault, listed
 from components.settings_grammar import object_faults, quantity_faults, registry_faults, url_faults
 from components.settings_raw import Check, Raw, hosted, mapping, maps, texts, twice
@@ -13,10 +13,11 @@ from ollama.names import ModelName
 
 
 def upstream_hosts(raw: Raw) -> list[str]:
-    """Hosts of the registries that the store fetches from."""
+    """Hosts of the registries that the store answers for: those that it fetches from, and its own for pushed models."""
     store = mapping(raw.get("modelStore"))
     hosts = [one.get("host") for _, one in maps(store.get("upstreams"), "")] or [DEFAULT_HOST]
-    return [host for host in hosts if isinstance(host, str)]
+    pushed = [PUSHED_HOST] if store.get("uploads") is True else []
+    return [host for host in [*hosts, *pushed] if isinstance(host, str)]
 
 
 def _store(raw: Raw) -> Iterator[Fault]:
@@ -40,6 +41,12 @@ def _upstreams(raw: Raw) -> Iterator[Fault]:
     upstreams = list(maps(mapping(raw.get("modelStore")).get("upstreams"), "modelStore.upstreams"))
     for path, upstream in upstreams:
         yield from registry_faults(f"{path}.host", upstream.get("host"))
+        if upstream.get("host") == PUSHED_HOST:
+            yield Fault(
+                f"{path}.host",
+                f"`{PUSHED_HOST}` is the store's own name for models that are pushed to it. Set "
+                "`modelStore.uploads: true` instead",
+            )
         yield from object_faults(f"{path}.credentialsSecret", upstream.get("credentialsSecret"), "Secret")
         for place, mirror in texts(upstream.get("mirrors"), f"{path}.mirrors"):
             yield from url_faults(place, mirror)

@@ -22,7 +22,8 @@ class CollectSettings(Section):
 
     enabled: bool = True
     keep_hours: float = 168.0
-    """Since a model was last pulled. Under shortage of room unwanted models go earlier, the longest unused first."""
+    """Since a model was last pulled or last wanted. Under shortage of room unwanted models go earlier, the longest
+    unused first."""
 
 
 class ModelStoreSettings(Section):

@@ -1,4 +1,8 @@
-"""Leave without dropping a request: go on for as long as endpoints need to hear of it, then wait for what runs."""
+"""Leave without dropping a request: go on for as long as any still come, then wait for what runs.
+
+How long the cluster's nodes go on sending requests to a pod that leaves is not to be known from inside it: seconds, and
+more on a node under load. So requests are taken until none has begun for some time.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,8 @@ from dataclasses import dataclass
 
 __all__ = ["Drain", "Drained"]
 
+_SETTLES = 6
+"""So many times the settling time at most: a client that keeps its connection alive would hold the replica for ever."""
 _LOST_S = 10.0
 """Requests at an Ollama that has not answered for so long will not end; waiting would only delay its restart."""
 
@@ -42,6 +48,7 @@ class Drain:
         self._limit_s = limit_s
         self._on_begin = on_begin
         self._began: float | None = None
+        self._last_request = 0.0
         self._idle = asyncio.Event()
         self._idle.set()
         self.in_flight = 0
@@ -55,12 +62,13 @@ class Drain:
     @property
     def accepting(self) -> bool:
         """Whether a new request is still taken."""
-        return self._began is None or _time() < self._began + self._settle_s
+        return self._began is None or _time() < self._settled(self._began)
 
     @contextmanager
     def request(self) -> Generator[None]:
         """Count one request while the body runs."""
         self.in_flight += 1
+        self._last_request = _time()
         self._idle.clear()
         try:
             yield
@@ -89,7 +97,7 @@ class Drain:
             now = _time()
             if self._began is None:
                 reason = "taken back: Ollama was restarted"
-            elif now >= began + self._settle_s and self.in_flight == 0:
+            elif now >= self._settled(began) and self.in_flight == 0:
                 reason = "no request runs"
             elif now >= end:
                 reason = f"requests still ran after {self._limit_s:g} s"
@@ -99,11 +107,15 @@ class Drain:
                 await self._pause(now, began)
         return Drained(self.in_flight == 0, self.in_flight, round(_time() - began, 3), reason)
 
+    def _settled(self, began: float) -> float:
+        """When no more requests are taken."""
+        return min(max(began, self._last_request) + self._settle_s, began + _SETTLES * self._settle_s)
+
     def _lost(self, now: float) -> bool:
         return self.ollama_down_since is not None and now >= self.ollama_down_since + _LOST_S
 
     async def _pause(self, now: float, began: float) -> None:
-        settling = began + self._settle_s - now
+        settling = self._settled(began) - now
         if settling > 0:
             await asyncio.sleep(min(settling, 0.5))
             return

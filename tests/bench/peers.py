@@ -70,7 +70,10 @@ def counting_registry(kube: Kube, namespace: str) -> str:
         "readinessProbe": {"httpGet": {"path": "/readyz", "port": PORT}, "periodSeconds": 1},
         "volumeMounts": [{"name": "data", "mountPath": "/data"}, {"name": "config", "mountPath": "/config"}],
     }
-    volumes: list[dict[str, Any]] = [{"name": "data", "emptyDir": {}}, {"name": "config", "configMap": {"name": "counter"}}]
+    volumes: list[dict[str, Any]] = [
+        {"name": "data", "emptyDir": {}},
+        {"name": "config", "configMap": {"name": "counter"}},
+    ]
     pod = {
         "metadata": {"name": "counter", "labels": labels},
         "spec": {"containers": [container], "volumes": volumes, "securityContext": {"fsGroup": 1001}},

@@ -19,7 +19,7 @@ LISTS = {"chat-models": "update", "store-wanted": "update"}
 _SAMPLE = re.compile(r"^(model_store_\w+(?:\{[^}]*\})?) (\S+)$", re.MULTILINE)
 
 
-def server(replicas: int, models: Sequence[str | Mapping[str, str]]) -> dict[str, Any]:
+def server(replicas: int, models: Sequence[str | Mapping[str, Any]]) -> dict[str, Any]:
     """Return the settings of a server `chat`, as small as a test machine needs it."""
     return {
         "name": "chat",
@@ -48,7 +48,7 @@ class ChatStack:
     def configure(
         self,
         replicas: int,
-        *models: str | Mapping[str, str],
+        *models: str | Mapping[str, Any],
         storage: str = "2Gi",
         upstreams: Sequence[Mapping[str, Any]] = (),
     ) -> None:
@@ -56,7 +56,7 @@ class ChatStack:
         settings = {"servers": [server(replicas, models)], "modelStore": store(self.mirror, storage, *upstreams)}
         self.stack.configure(settings)
 
-    def settle(self, replicas: int, *models: str | Mapping[str, str]) -> None:
+    def settle(self, replicas: int, *models: str | Mapping[str, Any]) -> None:
         """Deploy this unless it is what the last test left in good order."""
         self.configure(replicas, *models)
         if self._settled != self.stack.configured:

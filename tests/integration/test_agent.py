@@ -1,11 +1,12 @@
-"""Proves what the agent in every pod does without a deploy: models before traffic, no way for clients to manage them,
-events, created models, aliases and preloading, and a rolling upgrade under load without a lost answer.
+"""Proves what the agent in every pod does, on a real cluster.
 
-One node, so nothing is shown of drains between nodes.
+Models before traffic, no way for clients to manage them, events, created models, aliases and preloading, and a rolling
+upgrade under load without a lost answer. One node, so nothing is shown of drains between nodes.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from components.labels import OLLAMA_CLIENT, namespace_labels
-from tests.integration.chat import LISTS, MINILM, SMOLLM2, ChatStack, server
+from tests.integration.chat import MINILM, SMOLLM2, ChatStack, server
 from tests.integration.mirror import upstream_model
 from tests.integration.probes import pod
 from tests.support.kube import Item, Kube, Replica, wait_for
@@ -24,7 +25,8 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
 
 def is_ready(found: Item) -> bool:
     """Whether a pod is Ready."""
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in found["status"].get("conditions") or [])
+    conditions: list[Item] = found["status"].get("conditions") or []
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
 
 @pytest.fixture(scope="module")
@@ -55,10 +57,9 @@ def test_a_replica_made_by_an_autoscaler_has_its_models_before_it_is_ready(
             return None
         ready = is_ready(found)
         has = False
-        try:
+        # It may not listen yet.
+        with contextlib.suppress(AssertionError):
             has = set(Replica(kube, chat.namespace, "chat-1").digests()) == {SMOLLM2, MINILM}
-        except AssertionError:
-            pass  # not listening yet
         seen.append((ready, has))
         return found if ready else None
 

@@ -25,7 +25,7 @@ from toolchain import catalog, licences
 
 DOCS = ROOT / "docs"
 PAGES = sorted([ROOT / "README.md", *DOCS.rglob("*.md")])
-PACKAGES = ("components", "model_store", "ollama", "toolchain")
+PACKAGES = ("ci", "cli", "components", "model_store", "ollama", "policies", "replica_agent", "toolchain")
 MISSION = DOCS / "mission.md"
 
 _FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
@@ -123,7 +123,7 @@ def settings_paths(model: type[BaseModel], place: tuple[str | int, ...] = ()) ->
     for name, field in model.model_fields.items():
         here = (*place, field.alias or name)
         yield path_of(here)
-        inner = re.search(r"components\.settings\.(\w+)", str(field.annotation))
+        inner = re.search(r"components\.settings(?:_\w+)?\.(\w+)", str(field.annotation))
         if inner is not None:
             nested = next(one for one in all_models() if one.__name__ == inner[1])
             many = "tuple" in str(field.annotation)

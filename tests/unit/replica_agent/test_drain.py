@@ -43,6 +43,21 @@ async def test_requests_of_the_settling_time_are_waited_for() -> None:
     assert (await waiting).done
 
 
+async def test_requests_are_taken_while_they_come_but_not_for_ever() -> None:
+    drain, _ = make(settle_s=0.1)
+    began = asyncio.get_running_loop().time()
+    waiting = asyncio.create_task(drain.wait())
+    taken = 0
+    while not waiting.done():
+        if drain.accepting:
+            with drain.request():
+                taken += 1
+        await asyncio.sleep(0.02)
+    assert (await waiting).done
+    assert 0.6 <= asyncio.get_running_loop().time() - began < 2
+    assert taken > 5
+
+
 async def test_the_limit() -> None:
     drain, _ = make(settle_s=0.0, limit_s=0.1)
     with drain.request():
