@@ -1,10 +1,12 @@
 """What a replica's agent says of its models, and waiting until it says that one is there."""
 
 import asyncio
+import os
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
+from pathlib import Path
 
 import httpx
 from pydantic import ValidationError
@@ -14,6 +16,9 @@ from ollama.state import ModelState, OnEvent, Phase, PullEvent
 from replica_agent.report import Failure, ModelReport, ReplicaReport
 
 POLL_S = 0.5
+
+CANCEL_FILE = "ECHORATOR_CANCEL_FILE"
+"""Variable with the path of a file that ends every wait once it is there."""
 
 UNSEEN_S = 180.0
 """An agent hears of a change at once, or, where it cannot watch the API server, when the kubelet renews its file."""
@@ -120,7 +125,7 @@ class Agent:
                 said = "" if found is None else f", it is at phase {found.phase}"
                 hint = "deploy again, which goes on from here; if it is only slow, raise the deadline"
                 raise TransientError(self._replica, name, f"not there within {limits.deadline_s:g} s{said}", hint)
-            await asyncio.sleep(POLL_S)
+            await self._pause(name)
             # A pod that is replaced in the middle is waited for like one that starts.
             report = await self._first_report(limits.ready_s, name, on_event)
 
@@ -141,7 +146,7 @@ class Agent:
                     return False
                 hint = f"see `kubectl logs {self._replica} -c agent`, then deploy again"
                 raise TransientError(self._replica, name, f"still there after {limit_s:g} s", hint)
-            await asyncio.sleep(POLL_S)
+            await self._pause(name)
 
     async def _first_report(self, limit_s: float, name: str, on_event: OnEvent) -> ReplicaReport:
         why = "it does not answer"
@@ -153,10 +158,17 @@ class Agent:
                     except TransientError as error:
                         why = await self._why() or error.message
                         on_event(PullEvent(self._replica, name, "waiting", detail=why))
-                    await asyncio.sleep(POLL_S)
+                    await self._pause(name)
         except TimeoutError:
             hint = f"see `kubectl describe pod {self._replica}`, then deploy again"
             raise TransientError(self._replica, name, f"not running within {limit_s:g} s: {why}", hint) from None
+
+    async def _pause(self, name: str) -> None:
+        # The engine tells a provider that waits nothing of an interrupt; whoever ends a deploy makes this file.
+        told = os.environ.get(CANCEL_FILE)
+        if told and Path(told).exists():
+            raise TransientError(self._replica, name, "cancelled", "deploy again, which goes on from here")
+        await asyncio.sleep(POLL_S)
 
     async def _get(self, path: str) -> httpx.Response:
         if self._http is None:

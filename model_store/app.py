@@ -17,7 +17,14 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from model_store.config import StoreConfig, UpstreamConfig
-from model_store.errors import RangeError, StoreError, UnsupportedError, volume_error
+from model_store.errors import (
+    BlobUnknownError,
+    RangeError,
+    StoreError,
+    UnsupportedError,
+    UpstreamFailedError,
+    volume_error,
+)
 from model_store.growing import Download
 from model_store.logs import AccessLog, event
 from model_store.manifests import layers_of
@@ -229,7 +236,13 @@ class _Handlers:
     ) -> int:
         if download is not None:
             return await self._wait_size(download.size(), digest)
-        return await self.store.downloads.size(upstream, repository, digest, request.headers.get("user-agent"))
+        try:
+            return await self.store.downloads.size(upstream, repository, digest, request.headers.get("user-agent"))
+        except UpstreamFailedError as error:
+            if not self._config.open_uploads:
+                raise
+            # The first request of a push asks whether the blob is here; it must go on without an upstream.
+            raise BlobUnknownError(error.message, error.attempts) from error
 
     async def _wait_size(self, size: Awaitable[int], digest: Digest) -> int:
         try:

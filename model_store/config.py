@@ -17,6 +17,7 @@ __all__ = ["CollectConfig", "ConfigError", "StoreConfig", "UploadsConfig", "Upst
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _HOST = re.compile(r"[A-Za-z0-9._-]+(:[0-9]{1,5})?")
 _MAX_PORT = 65535
+_LOOPBACK = re.compile(r"127\.|\[::1\]|localhost:")
 _LISTEN = re.compile(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
 
 
@@ -137,6 +138,7 @@ class StoreConfig(_Strict):
         shutdown_seconds: How long open transfers may go on after SIGTERM; below
             the pod's grace period (30 s by default).
         uploads: Where clients may push, and with which token; None: nowhere.
+        open_uploads: Let anyone push anything: for a store that listens on loopback alone and is the registry itself.
         wanted_file: The models that the stack's servers want (see `wanted`); read again when it changes.
         collect: Garbage collection.
         scrub_seconds: How often each blob's bytes are hashed again; 0: never.
@@ -151,6 +153,7 @@ class StoreConfig(_Strict):
     tag_fresh_seconds: float = Field(default=5.0, ge=0, le=3600)
     shutdown_seconds: int = Field(default=25, ge=0, le=600)
     uploads: UploadsConfig | None = None
+    open_uploads: bool = False
     wanted_file: _Path | None = None
     collect: CollectConfig = CollectConfig()
     scrub_seconds: float = Field(default=7 * 24 * 3600.0, ge=0)
@@ -183,6 +186,8 @@ def _crossed(document: Mapping[str, Any]) -> Iterator[str]:
             value = item.get(key)
             if isinstance(value, str) and seen.setdefault(value, place) != place:
                 yield f"{place}.{key}: {value!r} is taken by {seen[value]}; give each its own"
+    if document.get("openUploads") is True and not _LOOPBACK.match(str(document.get("listen", ""))):
+        yield "openUploads: whoever can push can replace every model, so `listen` must be on loopback: 127.0.0.1:PORT"
     collect = document.get("collect")
     enabled = isinstance(collect, dict) and cast("dict[str, Any]", collect).get("enabled") is True
     if enabled and document.get("wantedFile") is None:

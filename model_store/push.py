@@ -36,6 +36,7 @@ class PushHandlers:
         collector: Collector,
         leases: Leases,
         settings: UploadsConfig | None,
+        open_to_all: bool,
         upstream_of: Callable[[Request], tuple[UpstreamConfig, str]],
     ) -> None:
         """Prepare the handlers.
@@ -47,6 +48,7 @@ class PushHandlers:
             collector: Deletes.
             leases: Keep what has been pushed until its manifest comes.
             settings: Where to push and with which token; None refuses all.
+            open_to_all: Push anything anywhere, without a token.
             upstream_of: The registry and repository that a request names.
         """
         self._volume = volume
@@ -55,9 +57,13 @@ class PushHandlers:
         self._collector = collector
         self._leases = leases
         self._settings = settings
+        self._open = open_to_all
         self._upstream_of = upstream_of
 
-    async def _allowed(self, request: Request) -> UploadsConfig:
+    async def _check(self, request: Request) -> UploadsConfig | None:
+        """Where pushes go to, if to one registry alone."""
+        if self._open:
+            return None
         if self._settings is None:
             raise UnsupportedError(
                 "this model store takes no pushes; set uploads in its config to a registry's name and a token's file"
@@ -68,15 +74,15 @@ class PushHandlers:
 
     async def _writable(self, request: Request) -> tuple[str, str]:
         """Alias and repository, if it is one that can be pushed to."""
-        settings = await self._allowed(request)
+        settings = await self._check(request)
         upstream, repository = self._upstream_of(request)
-        if upstream.alias != settings.alias:
+        if settings is not None and upstream.alias != settings.alias:
             # Else a push could take the place of another registry's model, which every replica pulls.
             raise UnsupportedError(
                 f"models are pushed to {settings.host} alone, and this request is for {upstream.host}: the first "
                 f"label of its Host header must be `{settings.alias}`"
             )
-        return settings.alias, repository
+        return upstream.alias, repository
 
     def _upload_url(self, request: Request, repository: str, name: str) -> str:
         # Ollama uses this address as it stands, so it must be whole.
@@ -170,7 +176,7 @@ class PushHandlers:
 
     async def delete_manifest(self, request: Request) -> Response:
         """Delete a tag, or a manifest with all its tags, and the blobs that nothing else names."""
-        await self._allowed(request)
+        await self._check(request)
         upstream, repository = self._upstream_of(request)
         reference = parse_reference(request.path_params["reference"])
         if not await self._collector.forget(upstream.alias, repository, reference):

@@ -98,6 +98,7 @@ class Store:
             collector=self.collector,
             leases=self.leases,
             settings=self._config.uploads,
+            open_to_all=self._config.open_uploads,
             upstream_of=upstream_of,
         )
 

@@ -27,6 +27,8 @@ _ORDER = (
     "test_full_disk",
     "test_adopted",
     "test_bad_settings",
+    "test_volume_growth",
+    "test_cli",
     "test_destroy",
 )
 

@@ -48,7 +48,7 @@ def store_config(layout: ReducedLayout, port: int) -> str:
         {
             "root": str(layout.store),
             "listen": f"127.0.0.1:{port}",
-            "uploads": True,
+            "openUploads": True,
             "shutdownSeconds": 2,
             "upstreams": [
                 {"host": DEFAULT_HOST, "alias": alias_of(DEFAULT_HOST), "endpoints": [f"https://{DEFAULT_HOST}"]}

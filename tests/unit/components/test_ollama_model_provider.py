@@ -190,6 +190,17 @@ def test_an_agent_that_never_sees_the_change(cluster: FakeCluster, monkeypatch: 
         create()
 
 
+def test_whoever_ends_the_deploy_ends_the_waiting(
+    cluster: FakeCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ECHORATOR_CANCEL_FILE", str(tmp_path / "cancel"))
+    (tmp_path / "cancel").touch()
+    assert create()["replicas"]["chat-0"] == GOOD
+    cluster.pods["chat-0"].reports = [report("chat-0", model("Pulling"))]
+    with pytest.raises(ModelOperationError, match=r"`chat-0`.*cancelled"):
+        create()
+
+
 def test_it_takes_too_long(cluster: FakeCluster) -> None:
     cluster.pods["chat-0"].reports = [report("chat-0", model("Pulling"))]
     with pytest.raises(ModelOperationError, match=r"not there within 0\.3 s, it is at phase Pulling"):

@@ -24,6 +24,7 @@ STORE = {"app.kubernetes.io/name": "model-store"}
 SMALL = Size(cpu="250m", cpu_limit="2", memory="1Gi", memory_limit="3Gi", storage="4Gi")
 WANTED = WantedDocument(models=(WantedEntry(name="smollm2:135m", pull=Pull(source="store/smollm2:135m")),))
 API = [{"ip": "10.200.0.1", "port": 6443}, {"ip": "fd00::1", "port": 6443}]
+FORCE = {"pulumi.com/patchForce": "true"}
 SKIP = {"pulumi.com/skipAwait": "true"}
 
 
@@ -185,9 +186,9 @@ def test_another_list_rolls_no_pod() -> None:
 
 
 def test_models_are_waited_for_by_their_own_resources() -> None:
-    for seen, annotations in ((program(wanted=WANTED), SKIP), (program(), None)):
-        assert kinds(seen, ":StatefulSet")["chat-pods"]["metadata"].get("annotations") == annotations
-        assert kinds(seen, ":Service")["chat-service"]["metadata"].get("annotations") == annotations
+    for seen, skip in ((program(wanted=WANTED), SKIP), (program(), {})):
+        assert kinds(seen, ":StatefulSet")["chat-pods"]["metadata"]["annotations"] == {**FORCE, **skip}
+        assert kinds(seen, ":Service")["chat-service"]["metadata"].get("annotations", {}) == skip
 
 
 def test_no_replica_means_no_wait_for_endpoints() -> None:

@@ -114,3 +114,16 @@ def test_what_is_no_config_is_refused(text: str) -> None:
 def test_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"absent\.json"):
         load(tmp_path / "absent.json")
+
+
+@pytest.mark.parametrize(
+    ("listen", "legal"), [("127.0.0.1:5000", True), ("[::1]:5000", True), ("0.0.0.0:5000", False), ("[::]:0", False)]
+)
+def test_open_uploads_are_for_loopback(listen: str, legal: bool) -> None:
+    upstream = {"host": "registry.ollama.ai", "alias": "ollama", "endpoints": ["https://registry.ollama.ai"]}
+    text = json.dumps({"root": "/data", "listen": listen, "openUploads": True, "upstreams": [upstream]})
+    if legal:
+        assert parse(text, "test").open_uploads
+    else:
+        with pytest.raises(ConfigError, match="openUploads: whoever can push"):
+            parse(text, "test")

@@ -76,7 +76,7 @@ def test_a_changed_certificate_or_store_config_restarts_its_readers(layout: Redu
 def test_the_store_takes_its_config(layout: ReducedLayout) -> None:
     found = parse(configuration.store_config(layout, 20001), "store.json")
     assert found.address == ("127.0.0.1", 20001)
-    assert found.uploads
+    assert found.open_uploads
     assert found.root == layout.store
 
 
