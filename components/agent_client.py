@@ -164,9 +164,7 @@ class Agent:
             raise TransientError(self._replica, name, f"not running within {limit_s:g} s: {why}", hint) from None
 
     async def _pause(self, name: str) -> None:
-        # The engine tells a provider that waits nothing of an interrupt; whoever ends a deploy makes this file.
-        told = os.environ.get(CANCEL_FILE)
-        if told and Path(told).exists():
+        if _cancelled():
             raise TransientError(self._replica, name, "cancelled", "deploy again, which goes on from here")
         await asyncio.sleep(POLL_S)
 
@@ -191,6 +189,12 @@ class Agent:
 
     def _failed(self, name: str, failure: Failure) -> OllamaError:
         return _KINDS[failure.kind](self._replica, name, failure.message, failure.hint)
+
+
+def _cancelled() -> bool:
+    # The engine tells a provider that waits nothing of an interrupt; whoever ends a deploy makes this file.
+    told = os.environ.get(CANCEL_FILE)
+    return bool(told) and Path(told).exists()
 
 
 class _Tries:

@@ -127,17 +127,21 @@ def _lock(key: str) -> threading.Lock:
 
 
 def _inputs(props: Props) -> Props:
-    return {key: value for key, value in props.items() if key not in ("__provider", "replicas", "ledger")}
+    return {key: value for key, value in props.items() if key not in ("__provider", "replicas", "sizes", "ledger")}
 
 
 def _outs(props: Props, brought: Brought) -> Props:
-    found = {"replicas": {replica: state.digest for replica, state in brought.states.items()}}
+    found = {
+        "replicas": {replica: state.digest for replica, state in brought.states.items()},
+        # For whoever previews a change: how many bytes a model costs.
+        "sizes": {replica: state.size_bytes for replica, state in brought.states.items()},
+    }
     return {**_inputs(props), **found, **({} if brought.ledger is None else {"ledger": brought.ledger})}
 
 
 def _kept(props: Props) -> Props:
     """What only an operation that changes something can know, and `read` must hand on."""
-    return {"ledger": props["ledger"]} if props.get("ledger") is not None else {}
+    return {key: props[key] for key in ("ledger", "sizes") if props.get(key) is not None}
 
 
 def _known(value: object) -> bool:
