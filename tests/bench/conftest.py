@@ -26,10 +26,15 @@ SETTINGS = {
 SMALL = {"requests": {"cpu": "100m", "memory": "512Mi"}, "limits": {"cpu": "2", "memory": "2Gi"}}
 
 
+FREE = "free"
+"""The server whose models the measurements themselves bring and remove."""
+
+
 def settings(replicas: int) -> dict[str, object]:
-    """The configuration of a stack whose one server has the model."""
-    server = {"name": "chat", "replicas": replicas, "resources": SMALL, "storage": "1Gi", "models": [{"name": MODEL}]}
-    return {**SETTINGS, "servers": [server]}
+    """The configuration of a stack with a server that has the model, and one that has none and lets clients pull."""
+    server: dict[str, object] = {"replicas": replicas, "resources": SMALL, "storage": "1Gi"}
+    chat = {**server, "name": "chat", "models": [{"name": MODEL}]}
+    return {**SETTINGS, "servers": [chat, {**server, "name": FREE, "clientsMayManageModels": True}]}
 
 
 @pytest.fixture(scope="session")

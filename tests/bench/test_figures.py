@@ -19,7 +19,7 @@ from rich.table import Table
 from components.kube_context import load
 from components.pod_proxy import PodProxy
 from ollama import WantedModel, ensure_all, remove
-from tests.bench.conftest import MODEL, REPLICAS
+from tests.bench.conftest import FREE, MODEL, REPLICAS
 from tests.support import prepared
 from tests.support.kube import Kube
 from tests.support.stack import LiveStack
@@ -47,7 +47,7 @@ def source(stack: LiveStack) -> str:
 
 
 def pods(count: int) -> list[str]:
-    return [f"chat-{ordinal}" for ordinal in range(count)]
+    return [f"{FREE}-{ordinal}" for ordinal in range(count)]
 
 
 async def ensured(stack: LiveStack, replicas: int) -> float:
@@ -71,7 +71,20 @@ async def removed(stack: LiveStack) -> None:
 def bare(stack: LiveStack) -> float:
     """Seconds of `ollama pull` itself, typed in one replica."""
     kubectl = [str(prepared.prepared("ECHORATOR_KUBECTL")), "--kubeconfig", str(prepared.engine().kubeconfig)]
-    command = [*kubectl, "exec", "-n", stack.namespace, "chat-0", "--", "ollama", "pull", "--insecure", source(stack)]
+    command = [
+        *kubectl,
+        "exec",
+        "-n",
+        stack.namespace,
+        f"{FREE}-0",
+        "-c",
+        "ollama",
+        "--",
+        "ollama",
+        "pull",
+        "--insecure",
+        source(stack),
+    ]
     started = time.monotonic()
     subprocess.run(command, check=True, capture_output=True, timeout=300)
     return time.monotonic() - started
