@@ -96,7 +96,9 @@ class ModelStore(pulumi.ComponentResource):
         )
         pods = k8s.apps.v1.StatefulSet(
             f"{name}-pods",
-            metadata=self._metadata(STORE_SERVICE),
+            # The API server fills in the claim templates, so a create that was killed before it could be recorded
+            # would be a conflict for the next deploy, which makes the object again under another manager's name.
+            metadata=self._metadata(STORE_SERVICE, {"pulumi.com/patchForce": "true"}),
             spec=wire(
                 objects.stateful_set(
                     instance=args.cluster.prefix,
@@ -158,10 +160,11 @@ class ModelStore(pulumi.ComponentResource):
         )
         return [secret]
 
-    def _metadata(self, name: str | None) -> Any:  # noqa: ANN401
+    def _metadata(self, name: str | None, annotations: dict[str, str] | None = None) -> Any:  # noqa: ANN401
         named = {} if name is None else {"name": name}
         return {
             **named,
+            **({} if annotations is None else {"annotations": annotations}),
             "namespace": self._cluster.namespace,
             "labels": objects.object_labels(self._cluster.prefix),
         }

@@ -77,16 +77,36 @@ def all_right(kube: Kube, stack: FaultStack, wanted: Sequence[Salted], replicas:
         except (AssertionError, httpx.HTTPError) as error:
             return str(error)[:200]
         right = listed == digests and set(phases) == set(digests) and set(phases.values()) <= {"Ready"}
-        return None if right and report["admitted"] and not report["leaving"] else {"listed": listed, "phases": phases}
+        if not right or not report["admitted"] or report["leaving"]:
+            return {"listed": listed, "phases": phases}
+        return unready(kube.pod(stack.namespace, replica.pod))
 
     deadline = time.monotonic() + limit_s
-    while wrong := {one.pod: found for one in pods if (found := state(one)) is not None}:
+    # Asked last, and together: an answer costs what the others need to get there.
+    while wrong := (
+        {one.pod: found for one in pods if (found := state(one)) is not None}
+        or {one.pod: found for one in pods if (found := silent(one, wanted[0])) is not None}
+    ):
         assert time.monotonic() < deadline, f"not within {limit_s:g} s all at {digests}: {json.dumps(wrong, indent=1)}"
         time.sleep(0.3)
-    for replica in pods:
-        kube.wait_ready(stack.namespace, replica.pod, limit_s=30)
-        answer = replica.ask(wanted[0].name, QUESTION)
-        assert "Paris" in answer or not wanted[0].answers, f"{replica.pod} says: {answer!r}"
+
+
+def unready(pod: Item | None) -> str | None:
+    """Return why a pod takes no traffic, or None."""
+    if pod is None or "deletionTimestamp" in pod["metadata"]:
+        return "the pod is not there, or goes"
+    conditions: list[Item] = pod["status"].get("conditions", [])
+    ready = any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+    return None if ready else "the pod is not Ready"
+
+
+def silent(replica: Replica, model: Salted) -> str | None:
+    """Return what is wrong with a replica's answer, or None."""
+    try:
+        answer = replica.ask(model.name, QUESTION)
+    except (AssertionError, httpx.HTTPError) as error:
+        return f"does not answer: {error}"[:200]
+    return None if "Paris" in answer or not model.answers else f"answers {answer!r}"
 
 
 def store_serves(kube: Kube, stack: FaultStack, model: Salted) -> None:

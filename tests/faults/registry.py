@@ -89,7 +89,11 @@ class FaultRegistry(Mirror):
         service = {"metadata": {"name": "mirror"}, "spec": {"selector": _LABELS, "ports": ports}}
         self._kube.create(f"{self._core}/services", service)
         self._kube.create(f"{self._core}/pods", _pod())
-        self._kube.wait_ready(self.namespace, POD)
+        try:
+            self._kube.wait_ready(self.namespace, POD)
+        except AssertionError:
+            self._kube.delete_namespace(self.namespace)
+            raise
         return self
 
     def __exit__(

@@ -6,6 +6,8 @@ synced.
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.faults import judge
@@ -27,6 +29,9 @@ def up_after_kill(stack: FaultStack) -> str:
         assert stack.unlock().code == 0
         stack.up()
         told = "refused: the stack is locked, see `pulumi cancel`; after that `up` went on"
+    if pending := json.loads(stack.state())["deployment"].get("pending_operations"):
+        stack.refresh("--clear-pending-creates")
+        told += f"; {len(pending)} pending operations stayed until `pulumi refresh --clear-pending-creates`"
     left = stack.end_processes()
     return f"{told}; {left} processes of Pulumi had outlived it"
 

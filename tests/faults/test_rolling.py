@@ -92,7 +92,7 @@ def test_a_rolling_upgrade(bed: Bed, inside: str) -> None:
         told = json.loads(kube.request("GET", f"{pods}/load/log").text)
         turn.saw(f"{told['answered']} answers, {len(told['failed'])} failed; longest silence {told['silence_s']:.1f} s")
         assert told["failed"] == []
-        assert told["answered"] > 20
+        assert told["answered"] > 5
         bed.right(model, turn=turn)
 
 
