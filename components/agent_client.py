@@ -24,7 +24,11 @@ UNSEEN_S = 180.0
 """An agent hears of a change at once, or, where it cannot watch the API server, when the kubelet renews its file."""
 
 TRANSIENT_TRIES = 3
-"""Of the agent, each of which is several pulls with pauses between: some twenty seconds in all, without a new byte."""
+"""Of the agent, each of which is several pulls with pauses between: without a new byte, so many end a deploy."""
+
+STALLED_S = 120.0
+"""Without a new byte of any model on the replica for so long, one try that ended badly is enough: one whose pulls all
+hang, or whose bytes are always wrong, takes minutes by itself."""
 
 _KINDS: dict[Kind, type[OllamaError]] = {
     "transient": TransientError,
@@ -114,7 +118,7 @@ class Agent:
                 if found.phase == "Ready" and found.digest is not None:
                     on_event(PullEvent(self._replica, name, "ready", found.size_bytes, found.size_bytes))
                     return ModelState(name, found.digest, found.size_bytes, "pulled" if worked else "present")
-                if found.failure is not None and tries.used_up(found):
+                if found.failure is not None and tries.used_up(found, report):
                     raise self._failed(name, found.failure)
                 worked = True
                 on_event(_event(self._replica, found))
@@ -208,15 +212,28 @@ class _Tries:
         self.stale = known is not None and known.failure is not None
         self._before = 0 if known is None else known.attempts
         self._best = 0
+        self._most = 0
+        self._grew = time.monotonic()
 
-    def used_up(self, model: ModelReport) -> bool:
-        """Whether the model's failure is the last word."""
+    def used_up(self, model: ModelReport, report: ReplicaReport) -> bool:
+        """Whether the model's failure is the last word.
+
+        Args:
+            model: of `report`, with a failure.
+            report: a model may also wait for others that are brought before it.
+        """
         # An agent that was started anew counts from the beginning.
         self._before = min(self._before, model.attempts)
         if model.completed > self._best:
             self._best, self._before = model.completed, model.attempts
+        brought = sum(one.completed for one in report.models)
+        if brought > self._most:
+            self._most, self._grew = brought, time.monotonic()
         ended = model.attempts - self._before
-        return (model.phase == "Failed" and ended >= 1) or (model.phase == "Retrying" and ended >= TRANSIENT_TRIES)
+        if model.phase == "Failed" or time.monotonic() - self._grew > STALLED_S:
+            return ended >= 1
+        # Whatever its phase: after a failure the next try may begin between two looks at the report.
+        return ended >= TRANSIENT_TRIES
 
 
 def _find(report: ReplicaReport, name: str) -> ModelReport | None:

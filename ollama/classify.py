@@ -7,6 +7,7 @@ certain (a full disk is a full disk, whatever was tried) to the vague.
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 
@@ -175,11 +176,23 @@ def classify(replica: str, model: str | None, message: str, status: int | None =
         status: the HTTP status, or None for an error inside a stream that began with 200.
     """
     text = " ".join(message.split()) or f"HTTP {status} without a word"
+    # Only now: the rules look for the codes, which the sentences have not.
+    told = _without_oci_shell(text)
     for rule in _RULES:
         if rule.pattern.search(text):
-            return rule.error(replica, model, text, rule.hint)
+            return rule.error(replica, model, told, rule.hint)
     error, hint = _by_status(status)
-    return error(replica, model, text if status is None else f"HTTP {status}: {text}", hint)
+    return error(replica, model, told if status is None else f"HTTP {status}: {told}", hint)
+
+
+def _without_oci_shell(text: str) -> str:
+    """`text`, with an OCI error document at its end replaced by the sentences in it."""
+    before, mark, document = text.partition('{"errors":')
+    try:
+        said = [str(one["message"]) for one in json.loads(mark + document)["errors"]]
+    except (ValueError, KeyError, TypeError):
+        return text
+    return before + "; ".join(said) if said else text
 
 
 def _by_status(status: int | None) -> tuple[type[OllamaError], str]:

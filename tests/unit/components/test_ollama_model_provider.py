@@ -155,6 +155,22 @@ def test_a_transient_failure_gets_some_tries_and_more_while_bytes_come(cluster: 
     assert create()["replicas"]["chat-1"] == GOOD
 
 
+def test_a_try_that_ended_badly_is_enough_once_nothing_moves(
+    cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agent_client, "STALLED_S", 0.2)
+    cause = failure("transient", "no progress for 60 s")
+    other = entry(name="other:1")
+    moving = [
+        report("chat-1", model("Retrying", failure=cause), model("Pulling", other, completed=done))
+        for done in range(1, 15)
+    ]
+    cluster.pods["chat-1"].reports = [report("chat-1", model("Pulling", attempts=0)), *moving]
+    with pytest.raises(ModelOperationError, match="no progress for 60 s"):
+        create()
+    assert len(cluster.pods["chat-1"].reports) == 1, "it gave up while another model was on its way"
+
+
 def test_a_failure_from_before_the_deploy_gets_another_chance(cluster: FakeCluster) -> None:
     pod = cluster.pods["chat-1"]
     old = model("Failed", failure=failure("configuration", "no such model"), attempts=3)

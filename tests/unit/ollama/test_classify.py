@@ -74,7 +74,16 @@ def test_kinds(message: str, status: int | None, kind: str) -> None:
     assert error.kind == kind
     assert (error.replica, error.model) == ("chat-0", "tiny:1")
     assert error.hint
-    assert " ".join(message.split()) in error.message
+    # What a registry says is told without the document around it.
+    assert " ".join(message.split()).partition('{"errors"')[0] in error.message
+
+
+def test_a_registrys_sentences_are_told_and_its_document_is_not() -> None:
+    document = '{"errors":[{"code":"MANIFEST_UNKNOWN","message":"there is no such tag","detail":{"name":"x"}}]}'
+    error = classify("chat-0", "tiny:1", f"pull model manifest: 404: {document}")
+    assert error.message == "pull model manifest: 404: there is no such tag"
+    for odd in ('{"errors":[]}', '{"errors":[{"code":"X"}]}', '{"errors":7}', '{"errors":['):
+        assert classify("chat-0", "tiny:1", f"500: {odd}").message.endswith(odd)
 
 
 def test_text_of_an_error_has_all_four_things() -> None:
