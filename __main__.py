@@ -60,12 +60,13 @@ for wanted in config.servers:
             api_server_cidrs=config.cluster.api_server_cidrs,
             image_digests=config.image_digests,
         ),
-        # Its agents begin to pull as soon as they run.
-        pulumi.ResourceOptions(depends_on=[cluster, *(store.ready if store is not None else [])] if inside else []),
+        pulumi.ResourceOptions(depends_on=[cluster] if inside else []),
     )
     pulumi.export(f"{wanted.name}-endpoint", server.endpoint)
     if server.outside is not None:
         pulumi.export(f"{wanted.name}-outside", server.outside)
-    models = bring(document, server, wanted, cluster if inside else None)
+    models = bring(
+        document, server, wanted, cluster if inside else None, after=store.ready if store is not None else []
+    )
     pulumi.export(f"{wanted.name}-models", {name: model.replicas for name, model in models.items()})
 pulumi.export("namespace", cluster.namespace)

@@ -82,7 +82,12 @@ class OllamaModel(Resource, module="echorator", name="OllamaModel"):
 
 
 def bring(
-    document: WantedDocument, server: OllamaServer, settings: ServerSettings, cluster: Cluster | None
+    document: WantedDocument,
+    server: OllamaServer,
+    settings: ServerSettings,
+    cluster: Cluster | None,
+    *,
+    after: Sequence[pulumi.Resource] = (),
 ) -> dict[str, OllamaModel]:
     """The models of one server, by name.
 
@@ -91,6 +96,8 @@ def bring(
         server: the server.
         settings: its settings.
         cluster: where it runs; None for one that was adopted by `url`.
+        after: the model store. The pods start beside it, and their agents try until it is there; but a deploy counts
+            their tries, and so begins to look only then.
     """
     made: dict[str, OllamaModel] = {}
     for entry in _in_order(document):
@@ -104,7 +111,7 @@ def bring(
             reach=settings.reach,
         )
         # On a server without agents it is the deploy that creates them, in this order.
-        before = [made[base.name] for base in args.bases]
+        before = [*(after if cluster is not None else ()), *(made[base.name] for base in args.bases)]
         made[entry.name] = OllamaModel(f"{settings.name}-{entry.name}", args, pulumi.ResourceOptions(depends_on=before))
     return made
 
