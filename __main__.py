@@ -21,6 +21,7 @@ cluster = Cluster(
         environment=config.environment,
         prefix=config.namespace,
         context=config.cluster.context,
+        api_server=config.cluster.api_server,
         demands=demands,
     ),
 )

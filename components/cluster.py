@@ -22,6 +22,8 @@ class ClusterArgs:
     """Begins the names of namespaces and of objects that are global in the cluster."""
     context: str | None = None
     """Context of the kubeconfig; the current one where none is given."""
+    api_server: Sequence[str] | None = None
+    """`ADDRESS:PORT` by which pods reach the API server; None looks them up."""
     demands: Sequence[baseline.Demand] = field(default_factory=tuple)
     """What the stack's workloads ask for; bounds the quota."""
 
@@ -63,12 +65,7 @@ class Cluster(pulumi.ComponentResource):
             enable_config_map_mutable=True,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        found = k8s.discovery.v1.EndpointSlice.get(
-            f"{name}-api-server",
-            "default/kubernetes",
-            pulumi.ResourceOptions(parent=self, provider=self.provider),
-        )
-        self.api_server = pulumi.Output.all(found.endpoints, found.ports).apply(lambda both: _addresses(*both))
+        self.api_server = self._api_server(name) if args.api_server is None else _given(args.api_server)
         namespace = k8s.core.v1.Namespace(
             f"{name}-models",
             metadata=wire(baseline.namespace_metadata(args.prefix, self.namespace)),
@@ -92,6 +89,14 @@ class Cluster(pulumi.ComponentResource):
             "namespace": self.namespace,
             "labels": baseline.object_labels(self.prefix, component),
         }
+
+    def _api_server(self, name: str) -> pulumi.Output[Sequence[Mapping[str, Any]]]:
+        found = k8s.discovery.v1.EndpointSlice.get(
+            f"{name}-api-server",
+            "default/kubernetes",
+            pulumi.ResourceOptions(parent=self, provider=self.provider),
+        )
+        return pulumi.Output.all(found.endpoints, found.ports).apply(lambda both: _addresses(*both))
 
     def _bounds(self, name: str, demands: Sequence[baseline.Demand]) -> None:
         k8s.core.v1.ResourceQuota(
@@ -148,3 +153,8 @@ def _addresses(endpoints: Sequence[Mapping[str, Any]], ports: Sequence[Mapping[s
         for address in endpoint["addresses"]
         for port in ports
     ]
+
+
+def _given(addresses: Sequence[str]) -> pulumi.Output[Sequence[Mapping[str, Any]]]:
+    parted = [address.rpartition(":") for address in addresses]
+    return pulumi.Output.from_input([{"ip": ip.strip("[]"), "port": int(port)} for ip, _, port in parted])

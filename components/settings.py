@@ -27,6 +27,9 @@ class ClusterSettings(Section):
     """A context of the kubeconfig; the current one where none is named."""
     storage_class: str | None = None
     """For every volume; the cluster's default class where none is named."""
+    api_server: Texts | None = None
+    """`ADDRESS:PORT` by which pods reach the API server. Looked up where nothing is given; with an empty list the
+    agents read their lists from files alone, minutes later."""
     api_server_cidrs: Texts = ()
     """Addresses from which the API server reaches pods, where the network engine counts those as foreign."""
 

@@ -1,11 +1,14 @@
 """Checks of what concerns the whole stack: its prefix, its cluster, its images."""
 
+import ipaddress
 from collections.abc import Iterator
 
 from components.settings_faults import Fault, listed
 from components.settings_grammar import digest_faults, name_faults, object_faults, range_faults
 from components.settings_raw import Check, Raw, mapping, pairs, texts
 from components.versions import IMAGES
+
+_MOST_PORT = 65535
 
 
 def _prefix(raw: Raw) -> Iterator[Fault]:
@@ -18,6 +21,15 @@ def _cluster(raw: Raw) -> Iterator[Fault]:
         if cluster.get(key) == "":
             yield Fault(f"cluster.{key}", "is empty: must be a name, or left out")
     yield from object_faults("cluster.storageClass", cluster.get("storageClass") or None, "storage class")
+    for path, text in texts(cluster.get("apiServer"), "cluster.apiServer"):
+        address, _, port = text.rpartition(":")
+        try:
+            ipaddress.ip_address(address.strip("[]"))
+            legal = 0 < int(port) <= _MOST_PORT
+        except ValueError:
+            legal = False
+        if not legal:
+            yield Fault(path, f"`{text}` must be ADDRESS:PORT, such as 10.0.0.1:6443: network policies know no names")
     for path, text in texts(cluster.get("apiServerCidrs"), "cluster.apiServerCidrs"):
         yield from range_faults(path, text)
 

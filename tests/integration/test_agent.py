@@ -63,6 +63,7 @@ def test_a_replica_made_by_an_autoscaler_has_its_models_before_it_is_ready(
         seen.append((ready, has))
         return found if ready else None
 
+    wait_for("the chat-1 of an earlier scale is gone", lambda: kube.pod(chat.namespace, "chat-1") is None, 60)
     scale(chat, kube, 2)
     wait_for("chat-1 is Ready", look, 120)
     assert seen[-1] == (True, True)

@@ -98,6 +98,8 @@ def hosted(replicas: int, cluster: dict[str, Any]) -> dict[str, Any]:
     small = {"requests": {"cpu": "250m", "memory": "1Gi"}, "limits": {"cpu": "1", "memory": "2Gi"}}
     source = f"{cluster['store']}/library/{MODEL}"
     return {
+        # Its address is on loopback, where no pod would find it.
+        "cluster": {"apiServer": []},
         "modelStore": {"storage": "5Gi"},
         "servers": [
             {"name": "desk", "url": cluster["ollama_url"], "models": [{"name": MODEL, "source": source}]},

@@ -15,6 +15,16 @@ from tests.support.settings_cases import DIGEST, cases, check, faults
     ("long prefix", {"namespace": "a" * 41}, "namespace: `" + "a" * 41 + "` is no legal name"),
     ("empty context", {"cluster": {"context": ""}}, "cluster.context: is empty: must be a name, or left out"),
     (
+        "name of the API server",
+        {"cluster": {"apiServer": ["api.example.com:6443"]}},
+        "cluster.apiServer[0]: `api.example.com:6443` must be ADDRESS:PORT",
+    ),
+    (
+        "API server without a port",
+        {"cluster": {"apiServer": ["10.0.0.1"]}},
+        "cluster.apiServer[0]: `10.0.0.1` must be ADDRESS:PORT",
+    ),
+    (
         "address range",
         {"cluster": {"apiServerCidrs": ["10.0.0.0/33"]}},
         "cluster.apiServerCidrs[0]: must be an address range such as 10.0.0.0/24",
