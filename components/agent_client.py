@@ -210,7 +210,8 @@ class _Tries:
     def __init__(self, first: ModelReport | None, fingerprint: str) -> None:
         known = first if first is not None and first.fingerprint == fingerprint else None
         self.stale = known is not None and known.failure is not None
-        self._before = 0 if known is None else known.attempts
+        self._first = 0 if known is None else known.attempts
+        self._before = self._first
         self._best = 0
         self._most = 0
         self._grew = time.monotonic()
@@ -223,14 +224,17 @@ class _Tries:
             report: a model may also wait for others that are brought before it.
         """
         # An agent that was started anew counts from the beginning.
-        self._before = min(self._before, model.attempts)
+        self._first, self._before = min(self._first, model.attempts), min(self._before, model.attempts)
+        if model.phase == "Failed":
+            # Only a change helps, however far the download came.
+            return model.attempts > self._first
         if model.completed > self._best:
             self._best, self._before = model.completed, model.attempts
         brought = sum(one.completed for one in report.models)
         if brought > self._most:
             self._most, self._grew = brought, time.monotonic()
         ended = model.attempts - self._before
-        if model.phase == "Failed" or time.monotonic() - self._grew > STALLED_S:
+        if time.monotonic() - self._grew > STALLED_S:
             return ended >= 1
         # Whatever its phase: after a failure the next try may begin between two looks at the report.
         return ended >= TRANSIENT_TRIES

@@ -155,6 +155,14 @@ def test_a_transient_failure_gets_some_tries_and_more_while_bytes_come(cluster: 
     assert create()["replicas"]["chat-1"] == GOOD
 
 
+def test_what_failed_for_good_between_two_looks_ends_the_deploy(cluster: FakeCluster) -> None:
+    cause = failure("configuration", "wrong digest")
+    failed = model("Failed", failure=cause, attempts=1, completed=1000, total=1000)
+    cluster.pods["chat-1"].reports = [report("chat-1", model("Pulling", attempts=0)), report("chat-1", failed)]
+    with pytest.raises(ModelOperationError, match="wrong digest"):
+        create()
+
+
 def test_a_try_that_ended_badly_is_enough_once_nothing_moves(
     cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
