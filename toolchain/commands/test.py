@@ -15,6 +15,7 @@ from toolchain.build.builder import ensure
 from toolchain.commands.machines import bring_engine, bring_node, this_machine
 from toolchain.machine import Kind
 from toolchain.session import Session
+from toolchain.stack import policies
 
 # What the tests with real parts need where no local cluster is started.
 PART_TOOLS = (catalog.DEBS, "ollama", *catalog.MODEL_TOOLS)
@@ -34,6 +35,7 @@ def test(arguments: Sequence[str]) -> int:
     report.line(f"machine: {machine.kind.value}: {machine.why}")
     report.line("left out: the tests marked `cluster`, which start containers on a node of their own and break it")
     if machine.kind is Kind.REDUCED:
+        policies.prepare(paths.CHECKOUT)
         session, tools = bring_engine()
         variables = _variables(tools, ensure(PART_TOOLS)) | _engine_variables(session)
         return _pytest(["-m", "not cluster", *arguments], variables)
@@ -49,6 +51,7 @@ def _on_a_node(arguments: Sequence[str]) -> int:
     try:
         session = bring_node()
         session.save()
+        policies.prepare(paths.CHECKOUT)
         tools = ensure(NODE_TOOLS)
         variables = _variables(tools, tools) | _engine_variables(session)
         variables["ECHORATOR_KUBECONFIG"] = session.kubeconfig

@@ -7,6 +7,7 @@ all else is the real code, down to the requests. tests/integration/test_cli.py h
 from __future__ import annotations
 
 import json
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -166,3 +167,9 @@ def cli(api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
     engine = FakeEngine()
     monkeypatch.setattr(change, "Engine", engine)
     return Cli(config, api, engine)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def interruptible() -> None:
+    """A shell that starts tests in the background has them ignore Ctrl-C, and what they start as well."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
