@@ -1,7 +1,7 @@
 """One model on many replicas: asks them all at once, and tells what went wrong on which."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self, TypeVar
 
@@ -87,8 +87,13 @@ class Target:
         """Names of the replicas: the pods, or the URL itself."""
         if self.kind == "url":
             return [self.url]
-        writer = [f"{self.stateful_set}-writer-0"] if self.writer else []
-        return [*writer, *(f"{self.stateful_set}-{index}" for index in range(self.replica_count))]
+        return [replica for turn in self.turns for replica in turn]
+
+    @property
+    def turns(self) -> list[list[str]]:
+        """The pods, those first that others depend on."""
+        writer = [[f"{self.stateful_set}-writer-0"]] if self.writer else []
+        return [*writer, [f"{self.stateful_set}-{index}" for index in range(self.replica_count)]]
 
 
 @dataclass(frozen=True)
@@ -126,7 +131,11 @@ def ensure(target: Target, props: Mapping[str, Any], *, ledger: str | None = Non
         async def wait(agent: Agent) -> ModelState:
             return await agent.wait_ready(name, str(props["fingerprint"]), limits, lines)
 
-        return Brought(_all_or_error(told, asyncio.run(_by_agent(target, wait))))
+        states: dict[str, ModelState] = {}
+        # Those who only read a shared volume have nothing to say before it is filled.
+        for replicas in target.turns:
+            states |= _all_or_error(told, asyncio.run(_by_agent(target, wait, only=replicas)))
+        return Brought(states)
     kept = _ledger(ledger)
     policy = PullPolicy(
         deadline_s=deadline_s, no_progress_s=float(props.get("noProgressS") or PullPolicy.no_progress_s)
@@ -227,7 +236,11 @@ async def _by_url(target: Target, work: Callable[[OllamaClient], Awaitable[T]]) 
 
 
 async def _by_agent(
-    target: Target, work: Callable[[Agent], Awaitable[T]], *, absent: T | None = None
+    target: Target,
+    work: Callable[[Agent], Awaitable[T]],
+    *,
+    absent: T | None = None,
+    only: Sequence[str] | None = None,
 ) -> dict[str, T | Exception]:
     """Runs `work` on the agents of all replicas at once; replica to result or failure.
 
@@ -235,8 +248,9 @@ async def _by_agent(
         target: the server.
         work: what to do with one agent.
         absent: the result for a pod that does not exist; None has `work` wait for it.
+        only: the replicas; None means all.
     """
-    replicas = target.replicas
+    replicas = target.replicas if only is None else only
     try:
         async with (
             PodProxy(kube_context.load(target.context), target.namespace) as proxy,
