@@ -2,7 +2,7 @@
 
 import pulumi
 
-from components import model_store_objects, settings, sizes, wanted_models
+from components import echo_memory_store, model_store_objects, settings, sizes, wanted_models
 from components import ollama_server_objects as objects
 from components.cluster import Cluster, ClusterArgs
 from components.model_store import ModelStore, ModelStoreArgs
@@ -70,4 +70,6 @@ for wanted in config.servers:
         document, server, wanted, cluster if inside else None, after=store.ready if store is not None else []
     )
     pulumi.export(f"{wanted.name}-models", {name: model.replicas for name, model in models.items()})
+if config.memory.enabled:
+    echo_memory_store.remember(config, cluster)
 pulumi.export("namespace", cluster.namespace)

@@ -7,6 +7,7 @@ which `settings_faults.shape_faults` reports.
 from components import (
     settings_checks_create,
     settings_checks_expose,
+    settings_checks_memory,
     settings_checks_models,
     settings_checks_ollama,
     settings_checks_pod,
@@ -21,6 +22,7 @@ from components.settings_raw import Check, Raw, ServerCheck, servers
 _CHECKS: tuple[Check, ...] = (
     *settings_checks_stack.CHECKS,
     *settings_checks_store.CHECKS,
+    *settings_checks_memory.CHECKS,
     *settings_checks_servers.CHECKS,
     *settings_checks_models.CHECKS,
     *settings_checks_expose.CHECKS,

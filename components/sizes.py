@@ -38,12 +38,15 @@ class Size:
             cpu=parse_cpu(self.cpu) * replicas,
             memory=parse_bytes(self.memory) * replicas,
             memory_limit=parse_bytes(self.memory_limit) * replicas,
-            storage=parse_bytes(self.storage) * Fraction(replicas),
+            storage=(Fraction(0) if self.storage == "0" else parse_bytes(self.storage)) * Fraction(replicas),
         )
 
 
 AGENT = Size(cpu="25m", cpu_limit="1", memory="64Mi", memory_limit="256Mi", storage="0")
 """The sidecar of each replica: it passes requests on and, while models come, reads progress."""
+
+ECHO = Size(cpu="1", cpu_limit="2", memory="2Gi", memory_limit="8Gi", storage="10Gi")
+"""Class `echo` of the mission: what holds memories, on processors and fast disks."""
 
 CLASSES = MappingProxyType(
     {

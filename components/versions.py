@@ -58,11 +58,24 @@ RUNTIME_TAG = runtime_tag()
 
 OLLAMA_VERSION = "0.17.4"
 
+CLOUDNATIVE_PG_VERSION = "1.27.0"
+CLOUDNATIVE_PG_MANIFEST = "7be449085a4c5941ff05d2c4aca47d4f1c4c87698181fe2c19c47a9f6a43b268"
+"""sha256 of the release's `releases/cnpg-<version>.yaml`, in hex."""
+
 IMAGES: Mapping[str, Image] = MappingProxyType(
     {
         # renovate: datasource=docker depName=docker.io/ollama/ollama
         "ollama": Image("docker.io/ollama/ollama", OLLAMA_VERSION),
         "runtime": Image("ghcr.io/echorator/runtime", RUNTIME_TAG),
+        # renovate: datasource=docker depName=ghcr.io/cloudnative-pg/cloudnative-pg
+        "operator": Image("ghcr.io/cloudnative-pg/cloudnative-pg", CLOUDNATIVE_PG_VERSION),
+        # Of the tags' kinds `system` has pgvector and the programs that archive to S3.
+        # renovate: datasource=docker depName=ghcr.io/cloudnative-pg/postgresql
+        "postgres": Image("ghcr.io/cloudnative-pg/postgresql", "18.1-system-bookworm"),
+        # renovate: datasource=docker depName=docker.io/library/redis
+        "redis": Image("docker.io/library/redis", "7.0.15"),
+        # renovate: datasource=docker depName=docker.io/rclone/rclone
+        "rclone": Image("docker.io/rclone/rclone", "1.73.5"),
     }
 )
 """What the program's own pods run."""

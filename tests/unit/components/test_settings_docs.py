@@ -77,7 +77,7 @@ def test_the_walk_finds_the_deepest_settings() -> None:
 
 def test_every_setting_is_described() -> None:
     # Told in the row of `resources`.
-    told = {"servers[].resources.requests", "servers[].resources.limits"}
+    told = {f"{place}.resources.{kind}" for place in ("servers[]", "memory") for kind in ("requests", "limits")}
     assert [path for path, _ in fields(Settings) if not rows_of(path) and path not in told] == []
 
 
@@ -147,7 +147,7 @@ def test_each_example_is_legal() -> None:
         assert all(key.startswith("echorator:") for key in example)
         context |= {key.removeprefix("echorator:"): value for key, value in example.items()}
         settings.validate(context)
-    assert set(context) == {"cluster", "modelStore", "servers", "imageDigests"}
+    assert set(context) == {"cluster", "modelStore", "memory", "servers", "imageDigests"}
 
 
 def test_there_is_an_example_of_each_kind() -> None:

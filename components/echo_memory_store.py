@@ -1,0 +1,420 @@
+"""EchoMemoryStore: PostgreSQL with pgvector, and Redis, where an Echo keeps its memories."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import pulumi
+import pulumi_kubernetes as k8s
+import pulumi_random as random
+
+from components import memory_backup, memory_operator_objects, memory_rotation, workload
+from components import memory_gateway_objects as gateway
+from components import memory_names as names
+from components import memory_postgres_objects as postgres
+from components import memory_redis_objects as redis
+from components.certificates_resource import Certificates
+from components.cluster import Cluster
+from components.cluster_baseline import Demand
+from components.memory_namespace import MemoryNamespace
+from components.memory_operator import MemoryOperator
+from components.settings import Settings
+from components.settings_memory import MemorySettings
+from components.versions import image
+from components.workload import wire
+
+_API = "postgresql.cnpg.io/v1"
+_PASSWORD_LENGTH = 40
+
+
+@dataclass(frozen=True, kw_only=True)
+class EchoMemoryStoreArgs:
+    """What an EchoMemoryStore is made of."""
+
+    cluster: Cluster
+    settings: MemorySettings
+    environment: Literal["dev", "prod"]
+    storage_class: str | None = None
+    """Of volumes whose settings name none."""
+    image_digests: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+class EchoMemoryStore(pulumi.ComponentResource):
+    """The database, Redis, the gateway of backups, and the operator where none is there."""
+
+    namespace: str
+    store: str
+    host: str
+    """Of the primary."""
+    ready: list[pulumi.Resource]
+    """Once these are there, services may sign in."""
+
+    def __init__(self, name: str, args: EchoMemoryStoreArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Registers all of it.
+
+        Raises:
+            pulumi.RunError: the operator is to be brought and its definitions are not there.
+        """
+        settings = args.settings
+        super().__init__("echorator:index:EchoMemoryStore", name, {"store": settings.name}, opts)
+        self._name, self._args, self._settings = name, args, settings
+        cluster = args.cluster
+        self._prefix = cluster.prefix
+        self.store = settings.name
+        self._own = pulumi.ResourceOptions(parent=self)
+        self._space = MemoryNamespace(
+            name,
+            cluster,
+            self._demands(),
+            protect=args.environment == "prod",
+            opts=pulumi.ResourceOptions(parent=self, provider=cluster.provider),
+        )
+        self.namespace = self._space.name
+        self.host = names.host(self.store, self._prefix)
+        self._tls = Certificates(
+            f"{name}-certificates", authority=f"{self._prefix} memory", hosts=self._hosts(), opts=self._own
+        )
+        self._api_server = cluster.api_server.apply(
+            lambda found: [
+                {
+                    "to": [{"ipBlock": {"cidr": f"{one['ip']}/{128 if ':' in one['ip'] else 32}"}}],
+                    "ports": workload.tcp(int(one["port"])),
+                }
+                for one in found
+            ]
+        )
+        self._space.policy(name, "memory-clients", postgres.client_policy(self._prefix))
+        ready = self._operator()
+        database = self._database([*ready, *self._gateway()])
+        self.ready = [database, *self._redis()]
+        self.register_outputs({"namespace": self.namespace, "host": self.host, "store": self.store})
+
+    def _demands(self) -> list[Demand]:
+        count = memory_backup.instances(self._settings, self._args.environment)
+        own = memory_backup.size(self._settings)
+        found = [own.demand(count), own.demand(1)]
+        if self._settings.operator == "bring":
+            found.append(memory_operator_objects.SIZE.demand(self._replicas()))
+        if self._settings.redis.enabled:
+            found.append(redis.size(self._settings.redis.memory).demand(1))
+        if self._settings.backups.enabled:
+            found.append(gateway.size(self._settings.backups.storage).demand(1))
+        return found
+
+    def _replicas(self) -> int:
+        return 2 if self._args.environment == "prod" else 1
+
+    def _hosts(self) -> dict[str, Sequence[str]]:
+        found: dict[str, Sequence[str]] = {}
+        if self._settings.operator == "bring":
+            found["operator"] = [f"{names.OPERATOR}.{self._space.name}.svc"]
+        if self._settings.redis.enabled:
+            found["redis"] = redis.hosts(self._prefix)
+        if self._settings.backups.enabled:
+            found["backups"] = gateway.hosts(self._prefix)
+        return found
+
+    def _image(self, called: str) -> str:
+        return image(called, self._args.image_digests)
+
+    @property
+    def _priority(self) -> str:
+        return self._args.cluster.priority_class("store")
+
+    def _operator(self) -> list[pulumi.Resource]:
+        if self._settings.operator == "existing":
+            return []
+        brought = MemoryOperator(
+            self._name,
+            self._space,
+            prefix=self._prefix,
+            manifest_path=self._settings.operator_manifest,
+            image=self._image("operator"),
+            priority=self._priority,
+            replicas=self._replicas(),
+            tls=self._tls,
+            api_server=self._api_server,
+        )
+        return brought.ready
+
+    def _operator_peer(self) -> dict[str, Any]:
+        if self._settings.operator == "bring":
+            return {"podSelector": {"matchLabels": names.operator_labels(self._prefix)}}
+        space = {"kubernetes.io/metadata.name": self._settings.operator_namespace}
+        return {
+            "namespaceSelector": {"matchLabels": space},
+            "podSelector": {"matchLabels": {"app.kubernetes.io/name": names.OPERATOR}},
+        }
+
+    def _password(self, called: str, generation: int = 0) -> pulumi.Output[str]:
+        return random.RandomPassword(
+            f"{self._name}-{called}",
+            length=_PASSWORD_LENGTH,
+            special=False,
+            keepers={"generation": str(generation)},
+            opts=self._own,
+        ).result
+
+    def _database(self, after: Sequence[pulumi.Resource]) -> k8s.apiextensions.CustomResource:
+        settings, space, generation = self._settings, self._space, self._settings.password_generation
+        basic = "kubernetes.io/basic-auth"
+        owner = space.secret(
+            self._name,
+            names.OWNER_SECRET,
+            "database",
+            {"username": names.OWNER, "password": self._password("owner-password")},
+            basic,
+        )
+        passwords = [
+            self._password(f"password-{index}", memory_rotation.made_for(index, generation))
+            for index in range(memory_rotation.TURNS)
+        ]
+        users = [
+            space.secret(
+                self._name,
+                postgres.user_secret(user),
+                "database",
+                {"username": user, "password": passwords[index]},
+                basic,
+            )
+            for index, user in enumerate(names.USERS)
+        ]
+        users.append(
+            space.secret(
+                self._name,
+                names.READER_SECRET,
+                "database",
+                {"username": names.READER, "password": self._password("reader-password")},
+                basic,
+            )
+        )
+        policy = space.policy(
+            self._name,
+            "memory-database",
+            self._api_server.apply(
+                lambda rules: postgres.database_policy(
+                    prefix=self._prefix,
+                    operator=self._operator_peer(),
+                    api_server=rules,
+                    archive=settings.backups.enabled,
+                )
+            ),
+        )
+        spec = postgres.cluster(
+            memory_backup.database(
+                settings,
+                prefix=self._prefix,
+                environment=self._args.environment,
+                storage_class=self._args.storage_class,
+                priority=self._priority,
+                digests=self._args.image_digests,
+            )
+        )
+        database = k8s.apiextensions.CustomResource(
+            f"{self._name}-database",
+            api_version=_API,
+            kind="Cluster",
+            metadata=space.metadata(
+                self.store,
+                "database",
+                # Not only accepted: a primary that takes sign-ins.
+                {"pulumi.com/waitFor": "condition=Ready", "pulumi.com/timeoutSeconds": "600"},
+            ),
+            spec=spec,
+            opts=pulumi.ResourceOptions.merge(
+                space.inside,
+                pulumi.ResourceOptions(
+                    depends_on=[*after, owner, *users, policy, *space.policies],
+                    # A store that another takes the place of, by a restore, is left alone: its volumes go with it.
+                    retain_on_delete=True,
+                ),
+            ),
+        )
+        if settings.backups.enabled:
+            k8s.apiextensions.CustomResource(
+                f"{self._name}-schedule",
+                api_version=_API,
+                kind="ScheduledBackup",
+                metadata=space.metadata(self.store, "backups"),
+                spec=postgres.scheduled_backup(self.store, settings.backups.schedule),
+                opts=pulumi.ResourceOptions.merge(space.inside, pulumi.ResourceOptions(depends_on=[database])),
+            )
+        turn = memory_rotation.active(generation)
+        space.secret(
+            self._name,
+            names.APP_SECRET,
+            "database",
+            {
+                "username": names.USERS[turn],
+                "password": passwords[turn],
+                "host": self.host,
+                "port": str(names.POSTGRES_PORT),
+                "database": names.DATABASE,
+            },
+            basic,
+        )
+        return database
+
+    def _redis(self) -> list[pulumi.Resource]:
+        if not self._settings.redis.enabled:
+            return []
+        space, generation = self._space, self._settings.password_generation
+        passwords = [
+            self._password(f"redis-password-{index}", memory_rotation.made_for(index, generation))
+            for index in range(memory_rotation.TURNS)
+        ]
+        turn = memory_rotation.active(generation)
+        known = pulumi.Output.all(*passwords).apply(
+            lambda found: redis.users(dict(zip(redis.USERS, found, strict=True)))
+        )
+        mounted = [
+            space.secret(self._name, f"{names.REDIS}-users", "redis", {"users.acl": pulumi.Output.secret(known)}),
+            space.secret(self._name, f"{names.REDIS}-tls", "redis", self._tls.secret("redis")),
+        ]
+        account = space.account(self._name, names.REDIS, "redis")
+        config = k8s.core.v1.ConfigMap(
+            f"{self._name}-redis-config",
+            metadata=space.metadata(None, "redis"),
+            immutable=True,
+            data={"redis.conf": redis.config(self._settings.redis.memory)},
+            opts=space.inside,
+        )
+        policy = space.policy(self._name, names.REDIS, redis.network_policy(self._prefix))
+        chosen = names.pod_labels(self._prefix, "redis")
+        self._budget(names.REDIS, "redis", chosen)
+        pods = k8s.apps.v1.Deployment(
+            f"{self._name}-redis",
+            metadata=space.metadata(names.REDIS, "redis"),
+            spec=wire(
+                redis.deployment(
+                    prefix=self._prefix,
+                    image=self._image("redis"),
+                    account=names.REDIS,
+                    priority=self._priority,
+                    memory=self._settings.redis.memory,
+                    config_map=config.metadata.apply(lambda found: found.name),
+                    stamp=self._stamp("redis"),
+                )
+            ),
+            opts=pulumi.ResourceOptions.merge(
+                space.inside, pulumi.ResourceOptions(depends_on=[account, policy, *mounted, *space.policies])
+            ),
+        )
+        service = k8s.core.v1.Service(
+            f"{self._name}-redis-service",
+            metadata=space.metadata(names.REDIS, "redis"),
+            spec=wire(_service(chosen, "redis", names.REDIS_PORT)),
+            opts=space.inside,
+        )
+        sign_in = space.secret(
+            self._name,
+            names.REDIS_SECRET,
+            "redis",
+            {
+                "username": redis.USERS[turn],
+                "password": passwords[turn],
+                "host": redis.hosts(self._prefix)[0],
+                "port": str(names.REDIS_PORT),
+                "ca.crt": self._tls.trust,
+            },
+        )
+        return [pods, service, sign_in]
+
+    def _gateway(self) -> list[pulumi.Resource]:
+        backups = self._settings.backups
+        if not backups.enabled:
+            return []
+        space = self._space
+        mounted = [
+            space.secret(self._name, f"{names.GATEWAY}-tls", "backups", self._tls.secret("backups")),
+            # Whoever loses these two loses the backups: they are in the stack's state, which must be backed up too.
+            space.secret(
+                self._name,
+                f"{names.GATEWAY}-keys",
+                "backups",
+                {"password": self._password("backup-key"), "salt": self._password("backup-salt")},
+            ),
+            space.secret(
+                self._name,
+                memory_backup.CREDENTIALS,
+                "backups",
+                {
+                    "access-key-id": self._password("backup-user"),
+                    "secret-access-key": self._password("backup-password"),
+                },
+            ),
+        ]
+        trust = k8s.core.v1.Secret(
+            f"{self._name}-authority",
+            metadata=space.metadata(memory_backup.AUTHORITY, "backups"),
+            string_data={"ca.crt": self._tls.trust},
+            opts=space.inside,
+        )
+        account = space.account(self._name, names.GATEWAY, "backups")
+        policy = space.policy(self._name, names.GATEWAY, gateway.network_policy(self._prefix, backups.bucket))
+        chosen = names.pod_labels(self._prefix, "backups")
+        self._budget(names.GATEWAY, "backups", chosen)
+        pods = k8s.apps.v1.StatefulSet(
+            f"{self._name}-gateway",
+            metadata=space.metadata(names.GATEWAY, "backups", {"pulumi.com/patchForce": "true"}),
+            spec=wire(
+                gateway.stateful_set(
+                    prefix=self._prefix,
+                    image=self._image("rclone"),
+                    account=names.GATEWAY,
+                    priority=self._priority,
+                    storage=backups.storage,
+                    storage_class=self._settings.storage_class or self._args.storage_class,
+                    bucket=backups.bucket,
+                    stamp=self._stamp("backups"),
+                )
+            ),
+            opts=pulumi.ResourceOptions.merge(
+                space.inside, pulumi.ResourceOptions(depends_on=[account, policy, *mounted, *space.policies])
+            ),
+        )
+        service = k8s.core.v1.Service(
+            f"{self._name}-gateway-service",
+            metadata=space.metadata(names.GATEWAY, "backups"),
+            spec=wire(_service(chosen, "s3", names.GATEWAY_PORT)),
+            opts=space.inside,
+        )
+        return [pods, service, trust]
+
+    def _stamp(self, called: str) -> pulumi.Output[str]:
+        return self._tls.certificates.apply(lambda found: hashlib.sha256(found[called].encode()).hexdigest()[:16])
+
+    def _budget(self, called: str, component: str, chosen: dict[str, str]) -> None:
+        k8s.policy.v1.PodDisruptionBudget(
+            f"{self._name}-{called}-budget",
+            metadata=self._space.metadata(called, component),
+            spec=wire(workload.disruption_budget(chosen)),
+            opts=self._space.inside,
+        )
+
+
+def remember(config: Settings, cluster: Cluster) -> EchoMemoryStore:
+    """The stack's store, with what the stack exports of it."""
+    memory = EchoMemoryStore(
+        "memory",
+        EchoMemoryStoreArgs(
+            cluster=cluster,
+            settings=config.memory,
+            environment=config.environment,
+            storage_class=config.cluster.storage_class,
+            image_digests=config.image_digests,
+        ),
+        pulumi.ResourceOptions(depends_on=[cluster]),
+    )
+    pulumi.export("memory-endpoint", memory.host)
+    pulumi.export("memory-namespace", memory.namespace)
+    return memory
+
+
+def _service(selector: dict[str, str], port_name: str, port: int) -> dict[str, Any]:
+    return {
+        "type": "ClusterIP",
+        "selector": selector,
+        "ports": [{"name": port_name, "port": port, "targetPort": port_name, "protocol": "TCP"}],
+    }
