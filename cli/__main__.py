@@ -6,6 +6,7 @@ import typer
 
 from cli.commands.deploy import deploy
 from cli.commands.expose import expose
+from cli.commands.memory import backup, drill
 from cli.commands.show import models, status
 from cli.commands.undeploy import undeploy
 from cli.commands.upload import upload
@@ -23,6 +24,8 @@ app.command()(undeploy)
 app.command("list")(models)
 app.command()(status)
 app.command()(upload)
+app.command()(backup)
+app.command()(drill)
 
 
 def main() -> None:

@@ -1,13 +1,11 @@
 """EchoMemoryStore: PostgreSQL with pgvector, and Redis, where an Echo keeps its memories."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import pulumi
 import pulumi_kubernetes as k8s
-import pulumi_random as random
 
 from components import memory_backup, memory_operator_objects, memory_rotation, workload
 from components import memory_gateway_objects as gateway
@@ -19,13 +17,12 @@ from components.cluster import Cluster
 from components.cluster_baseline import Demand
 from components.memory_namespace import MemoryNamespace
 from components.memory_operator import MemoryOperator
+from components.memory_parts import MemoryParts
 from components.settings import Settings
 from components.settings_memory import MemorySettings
 from components.versions import image
-from components.workload import wire
 
 _API = "postgresql.cnpg.io/v1"
-_PASSWORD_LENGTH = 40
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,9 +82,20 @@ class EchoMemoryStore(pulumi.ComponentResource):
             ]
         )
         self._space.policy(name, "memory-clients", postgres.client_policy(self._prefix))
+        self._parts = MemoryParts(
+            name=name,
+            prefix=self._prefix,
+            space=self._space,
+            settings=settings,
+            tls=self._tls,
+            priority=self._priority,
+            storage_class=args.storage_class,
+            digests=args.image_digests,
+            own=self._own,
+        )
         ready = self._operator()
-        database = self._database([*ready, *self._gateway()])
-        self.ready = [database, *self._redis()]
+        database = self._database([*ready, *self._parts.gateway()])
+        self.ready = [database, *self._parts.redis()]
         self.register_outputs({"namespace": self.namespace, "host": self.host, "store": self.store})
 
     def _demands(self) -> list[Demand]:
@@ -147,15 +155,6 @@ class EchoMemoryStore(pulumi.ComponentResource):
             "podSelector": {"matchLabels": {"app.kubernetes.io/name": names.OPERATOR}},
         }
 
-    def _password(self, called: str, generation: int = 0) -> pulumi.Output[str]:
-        return random.RandomPassword(
-            f"{self._name}-{called}",
-            length=_PASSWORD_LENGTH,
-            special=False,
-            keepers={"generation": str(generation)},
-            opts=self._own,
-        ).result
-
     def _database(self, after: Sequence[pulumi.Resource]) -> k8s.apiextensions.CustomResource:
         settings, space, generation = self._settings, self._space, self._settings.password_generation
         basic = "kubernetes.io/basic-auth"
@@ -163,11 +162,11 @@ class EchoMemoryStore(pulumi.ComponentResource):
             self._name,
             names.OWNER_SECRET,
             "database",
-            {"username": names.OWNER, "password": self._password("owner-password")},
+            {"username": names.OWNER, "password": self._parts.password("owner-password")},
             basic,
         )
         passwords = [
-            self._password(f"password-{index}", memory_rotation.made_for(index, generation))
+            self._parts.password(f"password-{index}", memory_rotation.made_for(index, generation))
             for index in range(memory_rotation.TURNS)
         ]
         users = [
@@ -185,7 +184,7 @@ class EchoMemoryStore(pulumi.ComponentResource):
                 self._name,
                 names.READER_SECRET,
                 "database",
-                {"username": names.READER, "password": self._password("reader-password")},
+                {"username": names.READER, "password": self._parts.password("reader-password")},
                 basic,
             )
         )
@@ -256,143 +255,6 @@ class EchoMemoryStore(pulumi.ComponentResource):
         )
         return database
 
-    def _redis(self) -> list[pulumi.Resource]:
-        if not self._settings.redis.enabled:
-            return []
-        space, generation = self._space, self._settings.password_generation
-        passwords = [
-            self._password(f"redis-password-{index}", memory_rotation.made_for(index, generation))
-            for index in range(memory_rotation.TURNS)
-        ]
-        turn = memory_rotation.active(generation)
-        known = pulumi.Output.all(*passwords).apply(
-            lambda found: redis.users(dict(zip(redis.USERS, found, strict=True)))
-        )
-        mounted = [
-            space.secret(self._name, f"{names.REDIS}-users", "redis", {"users.acl": pulumi.Output.secret(known)}),
-            space.secret(self._name, f"{names.REDIS}-tls", "redis", self._tls.secret("redis")),
-        ]
-        account = space.account(self._name, names.REDIS, "redis")
-        config = k8s.core.v1.ConfigMap(
-            f"{self._name}-redis-config",
-            metadata=space.metadata(None, "redis"),
-            immutable=True,
-            data={"redis.conf": redis.config(self._settings.redis.memory)},
-            opts=space.inside,
-        )
-        policy = space.policy(self._name, names.REDIS, redis.network_policy(self._prefix))
-        chosen = names.pod_labels(self._prefix, "redis")
-        self._budget(names.REDIS, "redis", chosen)
-        pods = k8s.apps.v1.Deployment(
-            f"{self._name}-redis",
-            metadata=space.metadata(names.REDIS, "redis"),
-            spec=wire(
-                redis.deployment(
-                    prefix=self._prefix,
-                    image=self._image("redis"),
-                    account=names.REDIS,
-                    priority=self._priority,
-                    memory=self._settings.redis.memory,
-                    config_map=config.metadata.apply(lambda found: found.name),
-                    stamp=self._stamp("redis"),
-                )
-            ),
-            opts=pulumi.ResourceOptions.merge(
-                space.inside, pulumi.ResourceOptions(depends_on=[account, policy, *mounted, *space.policies])
-            ),
-        )
-        service = k8s.core.v1.Service(
-            f"{self._name}-redis-service",
-            metadata=space.metadata(names.REDIS, "redis"),
-            spec=wire(_service(chosen, "redis", names.REDIS_PORT)),
-            opts=space.inside,
-        )
-        sign_in = space.secret(
-            self._name,
-            names.REDIS_SECRET,
-            "redis",
-            {
-                "username": redis.USERS[turn],
-                "password": passwords[turn],
-                "host": redis.hosts(self._prefix)[0],
-                "port": str(names.REDIS_PORT),
-                "ca.crt": self._tls.trust,
-            },
-        )
-        return [pods, service, sign_in]
-
-    def _gateway(self) -> list[pulumi.Resource]:
-        backups = self._settings.backups
-        if not backups.enabled:
-            return []
-        space = self._space
-        mounted = [
-            space.secret(self._name, f"{names.GATEWAY}-tls", "backups", self._tls.secret("backups")),
-            # Whoever loses these two loses the backups: they are in the stack's state, which must be backed up too.
-            space.secret(
-                self._name,
-                f"{names.GATEWAY}-keys",
-                "backups",
-                {"password": self._password("backup-key"), "salt": self._password("backup-salt")},
-            ),
-            space.secret(
-                self._name,
-                memory_backup.CREDENTIALS,
-                "backups",
-                {
-                    "access-key-id": self._password("backup-user"),
-                    "secret-access-key": self._password("backup-password"),
-                },
-            ),
-        ]
-        trust = k8s.core.v1.Secret(
-            f"{self._name}-authority",
-            metadata=space.metadata(memory_backup.AUTHORITY, "backups"),
-            string_data={"ca.crt": self._tls.trust},
-            opts=space.inside,
-        )
-        account = space.account(self._name, names.GATEWAY, "backups")
-        policy = space.policy(self._name, names.GATEWAY, gateway.network_policy(self._prefix, backups.bucket))
-        chosen = names.pod_labels(self._prefix, "backups")
-        self._budget(names.GATEWAY, "backups", chosen)
-        pods = k8s.apps.v1.StatefulSet(
-            f"{self._name}-gateway",
-            metadata=space.metadata(names.GATEWAY, "backups", {"pulumi.com/patchForce": "true"}),
-            spec=wire(
-                gateway.stateful_set(
-                    prefix=self._prefix,
-                    image=self._image("rclone"),
-                    account=names.GATEWAY,
-                    priority=self._priority,
-                    storage=backups.storage,
-                    storage_class=self._settings.storage_class or self._args.storage_class,
-                    bucket=backups.bucket,
-                    stamp=self._stamp("backups"),
-                )
-            ),
-            opts=pulumi.ResourceOptions.merge(
-                space.inside, pulumi.ResourceOptions(depends_on=[account, policy, *mounted, *space.policies])
-            ),
-        )
-        service = k8s.core.v1.Service(
-            f"{self._name}-gateway-service",
-            metadata=space.metadata(names.GATEWAY, "backups"),
-            spec=wire(_service(chosen, "s3", names.GATEWAY_PORT)),
-            opts=space.inside,
-        )
-        return [pods, service, trust]
-
-    def _stamp(self, called: str) -> pulumi.Output[str]:
-        return self._tls.certificates.apply(lambda found: hashlib.sha256(found[called].encode()).hexdigest()[:16])
-
-    def _budget(self, called: str, component: str, chosen: dict[str, str]) -> None:
-        k8s.policy.v1.PodDisruptionBudget(
-            f"{self._name}-{called}-budget",
-            metadata=self._space.metadata(called, component),
-            spec=wire(workload.disruption_budget(chosen)),
-            opts=self._space.inside,
-        )
-
 
 def remember(config: Settings, cluster: Cluster) -> EchoMemoryStore:
     """The stack's store, with what the stack exports of it."""
@@ -410,11 +272,3 @@ def remember(config: Settings, cluster: Cluster) -> EchoMemoryStore:
     pulumi.export("memory-endpoint", memory.host)
     pulumi.export("memory-namespace", memory.namespace)
     return memory
-
-
-def _service(selector: dict[str, str], port_name: str, port: int) -> dict[str, Any]:
-    return {
-        "type": "ClusterIP",
-        "selector": selector,
-        "ports": [{"name": port_name, "port": port, "targetPort": port_name, "protocol": "TCP"}],
-    }

@@ -40,6 +40,8 @@ def role() -> list[dict[str, Any]]:
         rule("", ["events"], ["create", "patch"]),
         rule("", ["persistentvolumeclaims", "pods"], [*_READ, "create", "patch", "delete"]),
         rule("", ["pods/status"], ["get"]),
+        # A backup is begun by a command in the database's pod.
+        rule("", ["pods/exec"], ["create", "get"]),
         rule("", ["serviceaccounts"], [*_READ, "create", "patch", "update"]),
         rule("apps", ["deployments"], _READ),
         rule("batch", ["jobs"], [*_READ, "create", "patch", "delete"]),

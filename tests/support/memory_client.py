@@ -20,9 +20,11 @@ CLIENT = "memory-client"
 class MemoryClient:
     """The pod, once it is Ready."""
 
-    def __init__(self, kube: Kube, kubeconfig: Path, namespace: str) -> None:
+    def __init__(self, kube: Kube, kubeconfig: Path, namespace: str, store: str) -> None:
         self.kube = kube
         self.namespace = namespace
+        self.store = store
+        self.prefix = namespace.removesuffix("-memory")
         self._kubectl = [os.environ["ECHORATOR_KUBECTL"], "--kubeconfig", str(kubeconfig), "-n", namespace]
 
     def run(self, *command: str, text: str | None = None, pod: str = CLIENT, limit_s: float = 60) -> Any:
@@ -46,6 +48,13 @@ class MemoryClient:
         assert done.returncode == 0, done.stderr
         return str(done.stdout).strip()
 
+    def signs_in(self, user: str, password: str) -> bool:
+        """Whether the database takes a user with that password."""
+        uri = f"host={names.host(self.store, self.prefix)} dbname={names.DATABASE} user={user} connect_timeout=10"
+        tls = "sslmode=verify-full sslrootcert=/secret/trust/ca.crt"
+        done = self.run("env", f"PGPASSWORD={password}", "psql", f"{uri} {tls}", "-XAtqc", "SELECT current_user")
+        return bool(done.returncode == 0 and done.stdout.strip() == user)
+
     def try_sql(self, statement: str, *, who: str = "app", options: str = "", limit_s: float = 60) -> Any:
         """The finished psql."""
         script = (
@@ -66,7 +75,7 @@ def memory_client(kube: Kube, kubeconfig: Path, namespace: str, *, store: str = 
     kube.create(f"/api/v1/namespaces/{namespace}/pods", pod(store))
     try:
         kube.wait_ready(namespace, CLIENT)
-        yield MemoryClient(kube, kubeconfig, namespace)
+        yield MemoryClient(kube, kubeconfig, namespace, store)
     finally:
         kube.delete(f"/api/v1/namespaces/{namespace}/pods/{CLIENT}", grace_s=0)
 

@@ -1,0 +1,1 @@
+"""Backups of the memory store: made, restored, and tried out."""

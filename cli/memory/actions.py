@@ -1,0 +1,67 @@
+"""What `backup` and `drill` do, once their options are read."""
+
+from __future__ import annotations
+
+from rich.table import Table
+
+from cli.exits import Exit
+from cli.memory import backups
+from cli.memory import drill as drills
+from cli.memory.backups import Backup
+from cli.memory.place import open_store
+from cli.output import Output
+from cli.place import Place
+
+
+def backup(place: Place, output: Output, *, show: bool) -> None:
+    """Make a backup, or list what there is.
+
+    Raises:
+        CliError: and others that `failures` knows.
+    """
+    with open_store(place) as store:
+        if show:
+            found = backups.all_of(store)
+            output.console.print(table(found))
+            output.result({"store": store.name, "backups": [one.document() for one in found]})
+            return
+        store.cluster()
+        name = backups.begin(store)
+        output.say(f"backup {name} of {store.name} begins")
+        done = backups.wait(store, name)
+        output.say(f"backup {name} is whole")
+        output.result({"store": store.name, "backup": done.document()})
+
+
+def drill(place: Place, output: Output, *, dry_run: bool) -> Exit:
+    """Try a restore out; the copy goes again.
+
+    Raises:
+        CliError: and others that `failures` knows.
+    """
+    with open_store(place) as store:
+        if dry_run:
+            store.cluster()
+            output.say(
+                f"would make a backup of {store.name}, restore it as a store of one instance in {store.namespace}, "
+                "compare the two and delete the copy; the store itself is only read"
+            )
+            output.result({"store": store.name, "dryRun": True})
+            return Exit.DONE
+        result = drills.run(store, output.say)
+    for difference in result.differences:
+        output.say(difference, style="red")
+    verdict = "the copy differs" if result.differences else "the copy is as the source was"
+    output.say(f"{verdict}: {result.copy.rows} rows in {len(result.copy.tables)} tables")
+    output.say(f"RPO {result.rpo_s:.0f} s   RTO {result.rto_s:.0f} s")
+    output.result({"store": place.stack, **result.document()})
+    return Exit.FAILED if result.differences else Exit.DONE
+
+
+def table(found: list[Backup]) -> Table:
+    """Backups, the newest first."""
+    shown = Table("backup", "state", "began", "ended")
+    for one in found:
+        times = [f"{moment:%Y-%m-%d %H:%M:%S}" if moment is not None else "" for moment in (one.started, one.stopped)]
+        shown.add_row(one.name, one.phase if not one.error else f"{one.phase}: {one.error}", *times)
+    return shown

@@ -1,0 +1,146 @@
+"""What a drill makes of what it finds: differences in words, RPO, and that the copy always goes.
+
+The cluster is a dictionary here. Not proved: that the operator restores and that the query tells the truth.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any, cast
+
+import pytest
+
+from cli.exits import CliError
+from cli.memory import backups, drill, fingerprint
+from cli.memory.fingerprint import Fingerprint, differences
+from cli.memory.place import Store
+from components import memory_names as names
+from components.kube_api import KubeApi
+from components.settings import validate
+
+AT = dt.datetime(2027, 1, 31, 12, 0, 30, tzinfo=dt.UTC)
+FOUND: dict[str, Any] = {
+    "at": "2027-01-31T12:00:30.000000Z",
+    "archived": "2027-01-31T12:00:00.000000Z",
+    "tables": {"echo.memories": {"rows": 3, "hash": "17"}, "echo.spaces": {"rows": 1, "hash": "4"}},
+    "samples": {"echo.memories.embedding": {"asked": 2, "hash": "ab"}},
+}
+
+
+class Cluster:
+    """Objects by path, as the operator would have them a moment later."""
+
+    def __init__(self, log: dict[str, Any]) -> None:
+        self.objects: dict[str, dict[str, Any]] = {}
+        self.deleted: list[str] = []
+        self.made: list[dict[str, Any]] = []
+        self.log = log
+        self.ready = True
+
+    def get(self, path: str) -> dict[str, Any] | None:
+        if path.endswith("/log"):
+            return self.log
+        if path.endswith("/backups"):
+            return {"items": [one for key, one in self.objects.items() if "/backups/" in key]}
+        return self.objects.get(path)
+
+    def create(self, path: str, body: dict[str, Any], *, manager: str) -> dict[str, Any]:
+        assert manager
+        name = body["metadata"]["name"]
+        made = {**body, "metadata": {**body["metadata"], "creationTimestamp": "2027-01-31T12:00:00Z"}}
+        kind = body["kind"]
+        if kind == "Pod":
+            made["status"] = {"phase": "Succeeded"}
+        elif kind == "Backup":
+            made["status"] = {"phase": "completed", "startedAt": "2027-01-31T12:00:31Z"}
+        elif self.ready:
+            made["status"] = {"conditions": [{"type": "Ready", "status": "True"}]}
+        self.objects[f"{path}/{name}"] = made
+        self.made.append(made)
+        return made
+
+    def delete(self, path: str) -> None:
+        self.deleted.append(path.rpartition("/")[2])
+        self.objects.pop(path, None)
+
+
+@pytest.fixture
+def cluster() -> Cluster:
+    return Cluster(FOUND)
+
+
+@pytest.fixture
+def store(cluster: Cluster) -> Store:
+    settings = validate({"namespace": "team", "memory": {"enabled": True, "backups": {"enabled": True}}})
+    made = Store(settings, cast("KubeApi", cluster))
+    cluster.objects[made.operated("clusters", "memory")] = {"metadata": {"name": "memory"}}
+    return made
+
+
+def changed(**tables: tuple[int, str]) -> Fingerprint:
+    base = Fingerprint.of(FOUND)
+    return Fingerprint(base.at, base.archived, {**base.tables, **{f"echo.{k}": v for k, v in tables.items()}}, {})
+
+
+def test_equal_stores_do_not_differ() -> None:
+    assert differences(Fingerprint.of(FOUND), Fingerprint.of(FOUND)) == []
+
+
+def test_each_kind_of_difference_is_told() -> None:
+    source = Fingerprint.of(FOUND)
+    assert differences(source, changed(memories=(2, "17"))) == ["echo.memories: 3 rows in the source, 2 in the copy"]
+    assert differences(source, changed(memories=(3, "18"))) == ["echo.memories: 3 rows in both, with other contents"]
+    assert differences(source, changed(goals=(0, "0"))) == ["echo.goals: only in the copy"]
+    other = Fingerprint(source.at, None, source.tables, {"echo.memories.embedding": (2, "cd")})
+    assert differences(source, other) == ["echo.memories.embedding: the same question finds other memories"]
+
+
+def test_a_drill_restores_to_the_moment_it_looked_and_takes_the_copy_away(store: Store, cluster: Cluster) -> None:
+    backups.begin(store)
+    said: list[str] = []
+    result = drill.run(store, said.append)
+    assert result.differences == []
+    assert result.rpo_s == 30
+    (copy,) = [one for one in cluster.made if one["kind"] == "Cluster"]
+    assert copy["spec"]["bootstrap"]["recovery"]["recoveryTarget"] == {"targetTime": AT.isoformat()}
+    assert copy["spec"]["bootstrap"]["recovery"]["source"] == "memory"
+    assert "backup" not in copy["spec"]
+    assert copy["metadata"]["name"] in cluster.deleted
+    assert len([name for name in cluster.deleted if "-look-" in name]) == 2
+
+
+def test_the_copy_goes_when_it_does_not_come_up(
+    store: Store, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backups.begin(store)
+    cluster.ready = False
+    monkeypatch.setattr(drill, "RESTORE_LIMIT_S", 0.0)
+    with pytest.raises(CliError, match="answers: not within 0 s"):
+        drill.run(store, lambda _: None)
+    assert any("-drill-" in name for name in cluster.deleted)
+
+
+def test_without_a_backup_there_is_nothing_to_restore(store: Store) -> None:
+    with pytest.raises(CliError, match="no whole backup yet"):
+        drill.run(store, lambda _: None)
+
+
+def test_a_failed_backup_says_why(store: Store, cluster: Cluster) -> None:
+    name = backups.begin(store)
+    cluster.objects[store.operated("backups", name)]["status"] = {"phase": "failed", "error": "no room"}
+    with pytest.raises(CliError, match="no room"):
+        backups.wait(store, name)
+
+
+def test_what_is_no_answer_is_told(store: Store, cluster: Cluster) -> None:
+    cluster.log = {"code": 400}
+    with pytest.raises(CliError, match="could not be looked at"):
+        fingerprint.take(store, "memory")
+
+
+def test_the_pod_that_looks_is_a_client_and_verifies(store: Store) -> None:
+    pod = fingerprint.pod(store, "look", "memory")
+    assert pod["metadata"]["labels"][names.CLIENT] == "true"
+    script = pod["spec"]["containers"][0]["command"][2]
+    assert "sslmode=verify-full" in script
+    assert "host=memory-rw.team-memory.svc" in script
