@@ -15,6 +15,7 @@ import pytest
 
 from components.labels import OLLAMA_CLIENT, namespace_labels
 from tests.integration.chat import MINILM, SMOLLM2, ChatStack, server
+from tests.integration.endpoints import EndpointHistory
 from tests.integration.mirror import upstream_model
 from tests.integration.probes import pod
 from tests.support.kube import Item, Kube, Replica, wait_for
@@ -192,18 +193,19 @@ def test_a_rolling_upgrade_drops_no_request(chat: ChatStack, kube: Kube, inside:
     changed = server(2, [SMOLLM2]) | {"pod": {"annotations": {"example.com/turn": "1"}}}
     chat.stack.configure({**chat.stack.configured, "servers": [changed]})
     chat.disturb()
-    chat.stack.up()
 
     def rolled() -> bool:
         found = [kube.pod(chat.namespace, name) for name in before]
         ready = [one for one in found if one is not None and is_ready(one)]
         return len(ready) == 2 and not {one["metadata"]["uid"] for one in ready} & set(before.values())
 
-    wait_for("both pods are new and Ready", rolled, 110)
-    load = kube.pod(inside, "load")
-    assert load is not None
-    assert load["status"]["phase"] == "Running", "the load ended before the upgrade did"
-    wait_for("the load ends", lambda: (kube.pod(inside, "load") or {})["status"]["phase"] == "Succeeded", 150)
+    with EndpointHistory(kube, chat.namespace, "chat") as history:
+        chat.stack.up()
+        wait_for("both pods are new and Ready", rolled, 110)
+        load = kube.pod(inside, "load")
+        assert load is not None
+        assert load["status"]["phase"] == "Running", "the load ended before the upgrade did"
+        wait_for("the load ends", lambda: (kube.pod(inside, "load") or {})["status"]["phase"] == "Succeeded", 150)
     told = json.loads(kube.request("GET", f"{pods}/load/log").text)
-    assert told["failed"] == []
+    assert told["failed"] == [], "\n".join(history.lines)
     assert told["answered"] > 20
