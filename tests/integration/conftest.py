@@ -15,7 +15,7 @@ from tests.integration.chat import ChatStack
 from tests.integration.mirror import Mirror
 from tests.support import prepared
 from tests.support.kube import Kube
-from tests.support.stack import Engine, LiveStack
+from tests.support.stack import Engine, LiveStack, made_stacks
 from toolchain.node.node import Node
 
 # The shared stack goes through the first ones and is destroyed by the last.
@@ -81,24 +81,8 @@ def make_stack(
     engine: Engine, run_name: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[str], LiveStack]]:
     """Make a stack called `<run>-<suffix>`; all are destroyed at the end, whatever happened."""
-    made: list[LiveStack] = []
-
-    def make(suffix: str) -> LiveStack:
-        name = f"{run_name}-{suffix}"
-        stack = LiveStack(engine, tmp_path_factory.mktemp(name, numbered=False), name)
-        made.append(stack)
-        return stack
-
-    yield make
-    faults: list[BaseException] = []
-    for stack in made:
-        try:
-            stack.end()
-        except (AssertionError, OSError) as error:
-            faults.append(error)
-    if faults:
-        msg = "stacks that could not be destroyed"
-        raise BaseExceptionGroup(msg, faults)
+    with made_stacks(LiveStack, engine, run_name, tmp_path_factory) as make:
+        yield make
 
 
 @pytest.fixture(scope="package")

@@ -18,16 +18,10 @@ from tests.integration.chat import MINILM, SMOLLM2, ChatStack, server
 from tests.integration.endpoints import EndpointHistory
 from tests.integration.mirror import upstream_model
 from tests.integration.probes import pod
-from tests.support.kube import Item, Kube, Replica, wait_for
+from tests.support.kube import Item, Kube, Replica, is_ready, wait_for
 from toolchain.node.node import Node
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
-
-
-def is_ready(found: Item) -> bool:
-    """Whether a pod is Ready."""
-    conditions: list[Item] = found["status"].get("conditions") or []
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
 
 @pytest.fixture(scope="module")
@@ -155,6 +149,13 @@ def test_created_aliased_and_preloaded(chat: ChatStack, kube: Kube) -> None:
 LOAD = """
 import json, sys, threading, time, httpx
 url, model, seconds, clients = sys.argv[1], sys.argv[2], float(sys.argv[3]), int(sys.argv[4])
+# A pod that just began is refused until the node's firewall has heard of it.
+for _ in range(300):
+    try:
+        httpx.get(url.replace("/api/generate", "/api/version"), timeout=5).raise_for_status()
+        break
+    except httpx.HTTPError:
+        time.sleep(0.2)
 until = time.monotonic() + seconds
 failed, took, lock = [], [], threading.Lock()
 body = {"model": model, "prompt": "Count to five.", "options": {"num_predict": 12, "temperature": 0}}
@@ -207,5 +208,5 @@ def test_a_rolling_upgrade_drops_no_request(chat: ChatStack, kube: Kube, inside:
         assert load["status"]["phase"] == "Running", "the load ended before the upgrade did"
         wait_for("the load ends", lambda: (kube.pod(inside, "load") or {})["status"]["phase"] == "Succeeded", 150)
     told = json.loads(kube.request("GET", f"{pods}/load/log").text)
-    assert told["failed"] == [], "\n".join(history.lines)
+    assert told["failed"] == [], "\n".join([*told["failed"], "endpoints:", *history.lines])
     assert told["answered"] > 20
