@@ -110,6 +110,8 @@ class AgentConfig(_Strict):
         agent_listen: Address and port for probes, metrics and the report.
         wanted_file: The list as a file, used until the API server has given it.
         ledger_file: What this agent has brought, on the same volume as the models.
+        models_folder: OLLAMA_MODELS, where the agent's container mounts it: what a broken pull left there is hashed
+            before it is taken for good. None leaves that to Ollama, which does not.
         api: None: the file alone is watched.
         look_seconds: How often what is there is compared with the list.
         drain_settle_seconds: How long new requests are still taken after a drain began: endpoints need as long to
@@ -127,6 +129,7 @@ class AgentConfig(_Strict):
     agent_listen: Annotated[str, AfterValidator(_listen)] = "0.0.0.0:11436"
     wanted_file: AbsolutePath
     ledger_file: AbsolutePath
+    models_folder: AbsolutePath | None = None
     api: ApiConfig | None = None
     look_seconds: float = Field(default=60, gt=0)
     drain_settle_seconds: float = Field(default=5, ge=0)
