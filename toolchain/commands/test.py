@@ -12,6 +12,7 @@ from pathlib import Path
 from toolchain import catalog, local, paths
 from toolchain.build import progress
 from toolchain.build.builder import ensure
+from toolchain.commands import test_lanes
 from toolchain.commands.machines import bring_engine, bring_node, this_machine
 from toolchain.machine import Kind
 from toolchain.session import Session
@@ -56,7 +57,10 @@ def _on_a_node(arguments: Sequence[str]) -> int:
         variables = _variables(tools, tools) | _engine_variables(session)
         variables["ECHORATOR_KUBECONFIG"] = session.kubeconfig
         variables["ECHORATOR_KUBECTL"] = str(session.tools[0] / "kubectl")
-        return _pytest(arguments, variables)
+        if arguments:
+            return _pytest(arguments, variables)
+        log = paths.state_dir() / "tests-without-cluster.log"
+        return test_lanes.run(Path(paths.CHECKOUT), {**os.environ, **variables}, log, progress.reporter())
     finally:
         if not was_running:
             with progress.reporter().step("Stopping the node that the tests started"):
