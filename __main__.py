@@ -70,4 +70,5 @@ for wanted in config.servers:
         document, server, wanted, cluster if inside else None, after=store.ready if store is not None else []
     )
     pulumi.export(f"{wanted.name}-models", {name: model.replicas for name, model in models.items()})
+    pulumi.export(f"{wanted.name}-phases", {name: model.phase for name, model in models.items()})
 pulumi.export("namespace", cluster.namespace)
