@@ -18,6 +18,7 @@ from tests.integration.chat import MINILM, SMOLLM2, ChatStack, server
 from tests.integration.endpoints import EndpointHistory
 from tests.integration.mirror import upstream_model
 from tests.integration.probes import pod
+from tests.support import load_client
 from tests.support.kube import Item, Kube, Replica, is_ready, wait_for
 from toolchain.node.node import Node
 
@@ -146,50 +147,12 @@ def test_created_aliased_and_preloaded(chat: ChatStack, kube: Kube) -> None:
     assert set(replica.digests()) == {SMOLLM2}
 
 
-LOAD = """
-import json, sys, threading, time, httpx
-url, model, seconds, clients = sys.argv[1], sys.argv[2], float(sys.argv[3]), int(sys.argv[4])
-# A pod that just began is refused until the node's firewall has heard of it.
-for _ in range(300):
-    try:
-        httpx.get(url.replace("/api/generate", "/api/version"), timeout=5).raise_for_status()
-        break
-    except httpx.HTTPError:
-        time.sleep(0.2)
-until = time.monotonic() + seconds
-failed, took, lock = [], [], threading.Lock()
-body = {"model": model, "prompt": "Count to five.", "options": {"num_predict": 12, "temperature": 0}}
-def ask():
-    while time.monotonic() < until:
-        begun, told = time.monotonic(), ""
-        try:
-            # A connection of its own for each, so that the Service chooses a replica anew.
-            with httpx.Client(timeout=60) as http, http.stream("POST", url, json=body) as answer:
-                lines = [json.loads(line) for line in answer.iter_lines() if line]
-                if answer.status_code != 200:
-                    told = f"{answer.status_code} {lines}"
-                elif not lines or not lines[-1].get("done"):
-                    told = f"cut after {len(lines)} lines"
-        except httpx.HTTPError as error:
-            told = f"{type(error).__name__}: {error}"
-        with lock:
-            (failed.append(f"{time.time():.1f} {told}") if told else took.append(time.monotonic() - begun))
-            if told:
-                time.sleep(0.2)
-threads = [threading.Thread(target=ask) for _ in range(clients)]
-[one.start() for one in threads]
-[one.join() for one in threads]
-print(json.dumps({"answered": len(took), "slowest_s": max(took, default=0), "failed": failed}))
-"""
-"""Clients in the cluster that ask the Service without pause for a bounded time."""
-
-
 def test_a_rolling_upgrade_drops_no_request(chat: ChatStack, kube: Kube, inside: str) -> None:
     chat.settle(2, SMOLLM2)
     before = {name: kube.wait_ready(chat.namespace, name)["metadata"]["uid"] for name in ("chat-0", "chat-1")}
-    url = f"http://chat.{chat.namespace}.svc.cluster.local:11434/api/generate"
+    url = f"http://chat.{chat.namespace}.svc.cluster.local:11434"
     pods = f"/api/v1/namespaces/{inside}/pods"
-    kube.create(pods, pod("load", {OLLAMA_CLIENT: "true"}, [LOAD, url, SMOLLM2, "120", "3"]))
+    kube.create(pods, pod("load", {OLLAMA_CLIENT: "true"}, [load_client.TEXT, url, SMOLLM2, "120", "3"]))
     wait_for("the load runs", lambda: chat.replica(0).report()["inFlight"] + chat.replica(1).report()["inFlight"], 60)
     changed = server(2, [SMOLLM2]) | {"pod": {"annotations": {"example.com/turn": "1"}}}
     chat.stack.configure({**chat.stack.configured, "servers": [changed]})
