@@ -152,7 +152,7 @@ def test_a_rolling_upgrade_drops_no_request(chat: ChatStack, kube: Kube, inside:
     before = {name: kube.wait_ready(chat.namespace, name)["metadata"]["uid"] for name in ("chat-0", "chat-1")}
     url = f"http://chat.{chat.namespace}.svc.cluster.local:11434"
     pods = f"/api/v1/namespaces/{inside}/pods"
-    kube.create(pods, pod("load", {OLLAMA_CLIENT: "true"}, [load_client.TEXT, url, SMOLLM2, "120", "3"]))
+    kube.create(pods, pod("load", {OLLAMA_CLIENT: "true"}, [load_client.TEXT, url, SMOLLM2, "300", "3"]))
     wait_for("the load runs", lambda: chat.replica(0).report()["inFlight"] + chat.replica(1).report()["inFlight"], 60)
     changed = server(2, [SMOLLM2]) | {"pod": {"annotations": {"example.com/turn": "1"}}}
     chat.stack.configure({**chat.stack.configured, "servers": [changed]})
@@ -165,11 +165,12 @@ def test_a_rolling_upgrade_drops_no_request(chat: ChatStack, kube: Kube, inside:
 
     with EndpointHistory(kube, chat.namespace, "chat") as history:
         chat.stack.up()
-        wait_for("both pods are new and Ready", rolled, 110)
+        wait_for("both pods are new and Ready", rolled, 200)
         load = kube.pod(inside, "load")
         assert load is not None
         assert load["status"]["phase"] == "Running", "the load ended before the upgrade did"
+        kube.execute(inside, "load", "probe", *load_client.STOP)
         wait_for("the load ends", lambda: (kube.pod(inside, "load") or {})["status"]["phase"] == "Succeeded", 150)
     told = json.loads(kube.request("GET", f"{pods}/load/log").text)
     assert told["failed"] == [], "\n".join([*told["failed"], "endpoints:", *history.lines])
-    assert told["answered"] > 20
+    assert told["answered"] > 5

@@ -1,4 +1,6 @@
-"""Clients that ask a server without pause for a bounded time: `URL MODEL SECONDS CLIENTS`. Runs in a pod, as text.
+"""Clients that ask a server without pause: `URL MODEL SECONDS CLIENTS`. Runs in a pod, as text, as its first process.
+
+They end after SECONDS, or when `STOP` is run in the pod and each has its answer.
 
 Prints one JSON object: `answered` whole answers, `failed` each with its time and cause, `slowest_s` of an answer and
 `silence_s`, the longest wait between two pieces of one.
@@ -7,6 +9,7 @@ Prints one JSON object: `answered` whole answers, `failed` each with its time an
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import threading
 import time
@@ -14,6 +17,7 @@ from pathlib import Path
 
 import httpx
 
+STOP = ("/usr/bin/python3.11", "-c", "import os, signal; os.kill(1, signal.SIGTERM)")
 TEXT = Path(__file__).read_text(encoding="utf-8") if __name__ != "__main__" else ""
 
 
@@ -48,11 +52,13 @@ def main() -> None:
     base, model, seconds, clients = sys.argv[1], sys.argv[2], float(sys.argv[3]), int(sys.argv[4])
     wait_until_let_through(f"{base}/api/version")
     until = time.monotonic() + seconds
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
     answers: list[tuple[float, float]] = []
     failed: list[str] = []
 
     def work() -> None:
-        while time.monotonic() < until:
+        while time.monotonic() < until and not stop.is_set():
             try:
                 answers.append(ask(f"{base}/api/generate", model))
             except (httpx.HTTPError, ValueError) as error:
