@@ -53,7 +53,11 @@ def main() -> None:
     wait_until_let_through(f"{base}/api/version")
     until = time.monotonic() + seconds
     stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+
+    def on_term(_number: int, _frame: object) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, on_term)
     answers: list[tuple[float, float]] = []
     failed: list[str] = []
 
