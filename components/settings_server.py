@@ -160,6 +160,8 @@ class ServerSettings(Section):
     """One Ollama server: replicas in the cluster, or a `url` of one that already runs."""
 
     name: str
+    cluster: str | None = None
+    """One of the list `clusters`; the primary one where none is named."""
     replicas: int = 1
     resource_class: Literal["small", "medium", "large"] | None = Field(default=None, alias="class")
     resources: ResourceSettings | None = None

@@ -123,7 +123,28 @@ def test_all_faults_at_once() -> None:
 EVERYTHING: dict[str, Any] = {
     "environment": "prod",
     "namespace": "team",
-    "cluster": {"mode": "adopt", "context": "c", "storageClass": "s", "apiServerCidrs": ["10.0.0.0/24"]},
+    "clusters": [
+        {
+            "name": "east",
+            "role": "primary",
+            "mode": "adopt",
+            "context": "c",
+            "storageClass": "s",
+            "storage": [
+                {
+                    "driver": "cephRbd",
+                    "name": "fast",
+                    "key": "k",
+                    "secret": {"name": "s", "namespace": "n"},
+                    "parameters": {"clusterID": "c", "pool": "p"},
+                }
+            ],
+            "secretsAtRest": "required",
+            "apiServer": ["10.0.0.1:6443"],
+            "apiServerCidrs": ["10.0.0.0/24"],
+        },
+        {"name": "west", "role": "secondary", "context": "d", "lost": True},
+    ],
     "modelStore": {
         "enabled": True,
         "storage": "20Gi",
@@ -133,6 +154,7 @@ EVERYTHING: dict[str, Any] = {
     },
     "servers": [
         server(
+            cluster="east",
             replicas=2,
             volume={"mode": "shared", "storageClass": "nfs", "accessMode": "ReadWriteMany"},
             ollama={"keepAlive": "-1", "contextLength": 1, "origins": ["https://a"], "gpuOverhead": "1Gi"},
