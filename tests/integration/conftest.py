@@ -31,6 +31,7 @@ _ORDER = (
     "test_shared_volume",
     "test_volume_growth",
     "test_clusters",
+    "test_prod",
     "test_cli",
     "test_destroy",
 )

@@ -166,6 +166,7 @@ EVERYTHING: dict[str, Any] = {
                 "ingress": {"host": "a.example.com", "tlsSecret": "t", "annotations": {"a": "b"}},
                 "gateway": {"host": "b.example.com", "gateway": "g", "namespace": "n", "section": "s"},
                 "fromNamespaces": ["n"],
+                "fromPods": [{"namespace": "n", "labels": {"a": "b"}}],
             },
             pod={
                 "image": f"ollama/ollama:0.17.4@{DIGEST}",
