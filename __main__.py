@@ -9,7 +9,6 @@ from components.ollama_server import OllamaServer, OllamaServerArgs
 
 config = settings.load()
 fleet = Fleet.of(config)
-cluster = fleet.primary.cluster
 
 for wanted in config.servers:
     place = fleet.place_of(wanted) if wanted.url is None else None
@@ -41,6 +40,6 @@ for wanted in config.servers:
         after=store.ready if store is not None else [],
     )
     pulumi.export(f"{wanted.name}-models", {name: model.replicas for name, model in models.items()})
-pulumi.export("namespace", cluster.namespace)
+pulumi.export("namespace", f"{config.namespace}-models")
 if config.clusters:
     pulumi.export("clusters", fleet.summary())

@@ -74,9 +74,12 @@ class Place:
 
         Raises:
             KubeContextError: the kubeconfig has not all of them.
+            CliError: Cluster API is still making the only one.
         """
         paths = kubeconfig_paths(environment=self.variables)
-        reachable = [one for one in settings.all_clusters if not one.lost]
+        reachable = [one for one in settings.all_clusters if one.reachable]
+        if not reachable:
+            raise CliError("none of the stack's clusters can be reached yet", "name the context of one in its settings")
         return [
             (
                 load(cluster.context, paths=paths),

@@ -8,6 +8,7 @@ import pulumi
 from components import model_store_objects, sizes, wanted_models
 from components import ollama_server_objects as objects
 from components.cluster import Cluster, ClusterArgs, LostCluster
+from components.cluster_api_cluster import ManagedCluster, ManagedClusterArgs
 from components.model_store import ModelStore, ModelStoreArgs
 from components.settings import Settings
 from components.settings_cluster import SHORT_NAME, ListedClusterSettings
@@ -38,7 +39,8 @@ class Fleet:
     """Every cluster of a stack that can be reached."""
 
     places: Mapping[str, Place]
-    primary: Place
+    primary: Place | None
+    """None while Cluster API is still making it; then no server runs there."""
 
     @classmethod
     def of(cls, config: Settings) -> "Fleet":
@@ -47,15 +49,26 @@ class Fleet:
         Raises:
             pulumi.RunError: the stack must not touch one of them.
         """
-        found = {one.name: _place(config, one) for one in config.all_clusters if not one.lost}
+        found: dict[str, Place] = {}
         for one in config.all_clusters:
-            if one.lost and one.context is not None:
+            made: list[pulumi.Resource] = []
+            if one.cluster_api is not None:
+                managed = ManagedClusterArgs(
+                    environment=config.environment, prefix=config.namespace, cluster=one.name, settings=one.cluster_api
+                )
+                made.append(ManagedCluster(named("managed", one), managed))
+            if one.reachable:
+                found[one.name] = _place(config, one, made)
+            elif one.lost and one.context is not None:
                 LostCluster(named("cluster", one), one.context)
-        return cls(found, found[config.all_clusters[0].name])
+        return cls(found, found.get(config.all_clusters[0].name))
 
     def place_of(self, server: ServerSettings) -> Place:
         """Where a server that is made here runs."""
-        return self.primary if server.cluster is None else self.places[server.cluster]
+        place = self.primary if server.cluster is None else self.places.get(server.cluster)
+        if place is None:
+            raise ValueError(f"server `{server.name}` has no cluster; its settings were never checked")
+        return place
 
     def summary(self) -> Mapping[str, Mapping[str, str]]:
         """Name of each cluster to its role and context."""
@@ -78,7 +91,7 @@ def servers_on(config: Settings, cluster: ListedClusterSettings) -> Sequence[Ser
     return [one for one in config.servers if one.url is None and config.cluster_of(one).name == cluster.name]
 
 
-def _place(config: Settings, settings: ListedClusterSettings) -> Place:
+def _place(config: Settings, settings: ListedClusterSettings, made: Sequence[pulumi.Resource]) -> Place:
     here = servers_on(config, settings)
     demands = [sizes.demand_of(server) for server in here]
     if config.model_store.enabled:
@@ -95,6 +108,7 @@ def _place(config: Settings, settings: ListedClusterSettings) -> Place:
             storage=settings.storage,
             secrets_at_rest=settings.secrets_at_rest,
         ),
+        pulumi.ResourceOptions(depends_on=list(made)) if made else None,
     )
     return Place(settings, cluster, _store(config, settings, cluster, here))
 

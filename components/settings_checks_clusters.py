@@ -20,10 +20,6 @@ def each(raw: Raw) -> Iterator[tuple[str, Raw]]:
         yield "cluster", mapping(raw.get("cluster"))
 
 
-def _names(raw: Raw) -> list[str]:
-    return [name for _, one in maps(raw.get("clusters"), "") if isinstance(name := one.get("name"), str)]
-
-
 def _either(raw: Raw) -> Iterator[Fault]:
     if raw.get("clusters") and raw.get("cluster"):
         yield Fault("clusters", f"stands beside `cluster`. Keep one: `cluster` is a list of one called `{SHORT_NAME}`")
@@ -69,17 +65,32 @@ def _roles(found: list[tuple[str, Raw]]) -> Iterator[Fault]:
 
 def _placed(raw: Raw) -> Iterator[Fault]:
     """Each server in a cluster of the list, and in one that can be reached."""
-    names = _names(raw)
-    lost = [one.get("name") for _, one in maps(raw.get("clusters"), "") if one.get("lost") is True]
+    found = list(each(raw))
+    alone = not raw.get("clusters")
+    known = {SHORT_NAME if alone else one.get("name"): (path, one) for path, one in found if _named(one) or alone}
+    primary = SHORT_NAME if alone else next((one.get("name") for _, one in found if one.get("role") == "primary"), None)
     for path, server in hosted(raw):
-        wanted = server.get("cluster")
+        named = server.get("cluster")
+        wanted = primary if named is None else named
         if not isinstance(wanted, str):
             continue
-        legal = names or [SHORT_NAME]
-        if wanted not in legal:
-            yield Fault(f"{path}.cluster", f"there is no cluster `{wanted}`. Legal names: {listed(legal)}")
-        elif wanted in lost:
-            yield Fault(f"{path}.cluster", f"`{wanted}` is lost. Name another one, or none for the primary one")
+        if wanted not in known:
+            yield Fault(f"{path}.cluster", f"there is no cluster `{wanted}`. Legal names: {listed(map(str, known))}")
+            continue
+        place, cluster = known[wanted]
+        if cluster.get("lost") is True:
+            if named is not None:
+                yield Fault(f"{path}.cluster", f"`{wanted}` is lost. Name another one, or none for the primary one")
+        elif cluster.get("mode") == "clusterApi" and cluster.get("context") is None:
+            yield Fault(
+                f"{path}.cluster",
+                f"`{wanted}` is made by Cluster API, and no context leads there yet. Deploy once without this server; "
+                f"then add the new cluster to the kubeconfig and name its context in {place}.context",
+            )
+
+
+def _named(cluster: Raw) -> bool:
+    return isinstance(cluster.get("name"), str)
 
 
 def _texts(raw: Raw) -> Iterator[Fault]:

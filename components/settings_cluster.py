@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from components.settings_base import Section, Texts
+from components.settings_cluster_api import ClusterApiSettings
 
 SHORT_NAME = "cluster"
 """What the one cluster of the setting `cluster` is called."""
@@ -35,9 +36,13 @@ class StorageSettings(Section):
 class ClusterSettings(Section):
     """Which cluster, and what of it is used."""
 
-    mode: Literal["adopt"] = "adopt"
+    mode: Literal["adopt", "clusterApi"] = "adopt"
+    """Whether it is there already, or Cluster API makes it."""
+    cluster_api: ClusterApiSettings | None = None
+    """For `clusterApi`."""
     context: str | None = None
-    """A context of the kubeconfig; the current one where none is named."""
+    """A context of the kubeconfig; the current one where none is named. With `clusterApi` none is named until the
+    cluster is there, and nothing is deployed to it until then."""
     storage_class: str | None = None
     """For every volume; the first of `storage`, else the cluster's default class, where none is named."""
     storage: Annotated[tuple[StorageSettings, ...], Field(strict=False)] = ()
@@ -59,3 +64,8 @@ class ListedClusterSettings(ClusterSettings):
     """A server that names no cluster runs on the primary one."""
     lost: bool = False
     """It does not answer and will not: what the stack had there is forgotten without asking it."""
+
+    @property
+    def reachable(self) -> bool:
+        """Whether something can be deployed to it."""
+        return not self.lost and (self.mode == "adopt" or self.context is not None)

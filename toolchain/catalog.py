@@ -23,6 +23,9 @@ ACTIONLINT = "1.7.12"
 KARPENTER = "1.8.0"
 KEDA = "2.20.0"
 CLUSTER_API = "1.14.0"
+CLUSTER_API_AWS = "2.10.0"
+CLUSTER_API_GCP = "1.10.0"
+CLUSTER_API_AZURE = "1.21.0"
 CERT_MANAGER = "1.21.0"
 GATEWAY_API = "1.4.0"
 PROMETHEUS_OPERATOR = "0.85.0"
@@ -229,6 +232,27 @@ GO_MODULES: tuple[GoModule, ...] = (
                 ("infrastructure/docker/config/crd/bases/*.yaml",),
                 CLUSTER_API,
                 "resources of Cluster API's Docker provider",
+            ),
+            ModuleFiles(
+                "cluster-api-aws-crds.yaml",
+                "sigs.k8s.io/cluster-api-provider-aws/v2",
+                ("config/crd/bases/infrastructure.cluster.x-k8s.io_aws*templates.yaml",),
+                CLUSTER_API_AWS,
+                "templates of Cluster API's AWS provider",
+            ),
+            ModuleFiles(
+                "cluster-api-gcp-crds.yaml",
+                "sigs.k8s.io/cluster-api-provider-gcp",
+                ("config/crd/bases/infrastructure.cluster.x-k8s.io_gcp*templates.yaml",),
+                CLUSTER_API_GCP,
+                "templates of Cluster API's GCP provider",
+            ),
+            ModuleFiles(
+                "cluster-api-azure-crds.yaml",
+                "sigs.k8s.io/cluster-api-provider-azure",
+                ("config/crd/bases/infrastructure.cluster.x-k8s.io_azure*templates.yaml",),
+                CLUSTER_API_AZURE,
+                "templates of Cluster API's Azure provider",
             ),
             ModuleFiles(
                 "cert-manager-crds.yaml",

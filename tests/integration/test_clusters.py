@@ -6,70 +6,22 @@ traffic between clusters, which the stack does not route.
 
 from __future__ import annotations
 
-import json
-import secrets
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import pytest
-import yaml
 
 from components import kube_context
 from tests.integration.chat import SMOLLM2, server, store
 from tests.integration.mirror import Mirror
-from tests.reduced import ordinary
-from tests.support import prepared
 from tests.support.kube import Kube, wait_for
+from tests.support.second import Second
 from tests.support.stack import Engine, LiveStack
-from toolchain import catalog
-from toolchain.reduced import ours
-from toolchain.reduced.layout import REQUIRED_TOOLS
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
 
 MOVED = "roam"
 """A server that names no cluster."""
-
-
-class Second:
-    """The second control plane."""
-
-    def __init__(self, folder: Path) -> None:
-        paths = prepared.tools().paths
-        tools = {name: str(paths[name]) for name in (*REQUIRED_TOOLS, *catalog.MODEL_TOOLS)}
-        self._state = folder / "state"
-        self._spec = folder / "spec.json"
-        self._spec.write_text(json.dumps({"state": str(self._state), "id": secrets.token_hex(4), "tools": tools}))
-        self.context = ""
-        self.kubeconfig = self._state
-
-    def up(self) -> None:
-        """Start everything but make no model."""
-        found: dict[str, Any] = ordinary.call(self._spec, "up-empty")
-        self.context, self.kubeconfig = str(found["context"]), Path(found["kubeconfig"])
-
-    def down(self) -> None:
-        """End every process."""
-        mark = self._state / "mark"
-        if mark.exists():
-            ours.end(ours.read_mark(mark))
-
-
-@pytest.fixture(scope="module")
-def second(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Second]:
-    made = Second(tmp_path_factory.mktemp("second"))
-    try:
-        made.up()
-        yield made
-    finally:
-        made.down()
-
-
-@pytest.fixture(scope="module")
-def far(second: Second) -> Iterator[Kube]:
-    with Kube(second.kubeconfig) as client:
-        yield client
 
 
 @pytest.fixture(scope="module")
@@ -78,22 +30,9 @@ def near_context(engine: Engine) -> str:
 
 
 @pytest.fixture(scope="module")
-def stack(
-    engine: Engine, second: Second, run_name: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[LiveStack]:
+def stack(make_wide_stack: Callable[[str], LiveStack]) -> LiveStack:
     """Of a kubeconfig that has both contexts."""
-    name = f"{run_name}-two"
-    folder = tmp_path_factory.mktemp(name, numbered=False)
-    both: dict[str, Any] = yaml.safe_load(engine.kubeconfig.read_text())
-    other: dict[str, Any] = yaml.safe_load(second.kubeconfig.read_text())
-    for key in ("clusters", "contexts", "users"):
-        both[key] += other[key]
-    kubeconfig = folder / "both"
-    kubeconfig.touch(0o600)
-    kubeconfig.write_text(yaml.safe_dump(both))
-    made = LiveStack(Engine(engine.folder, engine.home, kubeconfig), folder, name)
-    yield made
-    made.end()
+    return make_wide_stack("two")
 
 
 class Settings(Protocol):

@@ -59,7 +59,7 @@ UPSTREAM = {"host": "registry.ollama.ai"}
     ("map for a list", {"servers": {}}, "servers: must be a list, not {}"),
     ("text for a map", {"cluster": "x"}, 'cluster: must be a map of keys to values, not "x"'),
     ("unknown environment", {"environment": "staging"}, "environment: must be one of 'dev' or 'prod', not \"staging\""),
-    ("unknown mode", {"cluster": {"mode": "make"}}, "cluster.mode: must be one of 'adopt', not \"make\""),
+    ("unknown mode", {"cluster": {"mode": "make"}}, "cluster.mode: must be one of 'adopt' or 'clusterApi', not"),
     (
         "unknown class",
         one(**{"class": "huge", "resources": None}),
@@ -143,7 +143,36 @@ EVERYTHING: dict[str, Any] = {
             "apiServer": ["10.0.0.1:6443"],
             "apiServerCidrs": ["10.0.0.0/24"],
         },
-        {"name": "west", "role": "secondary", "context": "d", "lost": True},
+        {
+            "name": "west",
+            "role": "secondary",
+            "mode": "clusterApi",
+            "context": "d",
+            "lost": True,
+            "clusterApi": {
+                "management": "m",
+                "infrastructure": "azure",
+                "version": "v1.34.4",
+                "region": "r",
+                "subscription": "s",
+                "identity": "i",
+                "sshKey": "k",
+                "pods": "10.0.0.0/16",
+                "services": "10.1.0.0/16",
+                "controlPlane": {"machine": "m", "replicas": 3, "disk": 100, "image": "i"},
+                "workers": [
+                    {
+                        "name": "cpu",
+                        "machine": "m",
+                        "replicas": 1,
+                        "disk": 100,
+                        "image": "i",
+                        "labels": {"a": "b"},
+                        "taints": [{"key": "a", "value": "b", "effect": "NoExecute"}],
+                    }
+                ],
+            },
+        },
     ],
     "modelStore": {
         "enabled": True,

@@ -9,6 +9,9 @@ require (
 	github.com/prometheus-operator/prometheus-operator v0.85.0
 	k8s.io/autoscaler/vertical-pod-autoscaler v1.5.1
 	sigs.k8s.io/cluster-api v1.14.0
+	sigs.k8s.io/cluster-api-provider-aws/v2 v2.10.0
+	sigs.k8s.io/cluster-api-provider-azure v1.21.0
+	sigs.k8s.io/cluster-api-provider-gcp v1.10.0
 	sigs.k8s.io/cluster-api/test v1.14.0
 	sigs.k8s.io/gateway-api v1.4.0
 	sigs.k8s.io/karpenter v1.8.0
