@@ -20,6 +20,10 @@ PROBE = "at-rest-probe"
 _SAMPLE = re.compile(r"^apiserver_storage_transformation_operations_total\{([^}]*)\} (\S+)$", re.MULTILINE)
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
+_PLAIN = ("", "identity")
+"""Prefixes of what is in clear, where it is written and where it is read. Others than these and `k8s:enc:...` are names
+of keys: a provider counts once more which of its keys it took."""
+
 _CLOUDS = {
     "aws": "EKS encrypts all that its API server stores since Kubernetes 1.28 (its documentation; not seen here)",
     "gce": "GKE encrypts the disks below its API server (its documentation; not seen here)",
@@ -46,7 +50,7 @@ def judge(metrics: str | None, provider_ids: Iterable[str], *, wrote: bool) -> F
     """
     written, stored = _prefixes(metrics or "")
     encrypting = sorted(prefix for prefix in written or stored if prefix.startswith("k8s:enc:"))
-    plain = [prefix for prefix in written or stored if not prefix.startswith("k8s:enc:")]
+    plain = [prefix for prefix in written or stored if prefix in _PLAIN]
     if encrypting and not plain:
         return Finding("encrypted", f"the API server writes Secrets as {', '.join(encrypting)}")
     if plain:

@@ -108,7 +108,7 @@ def test_one_program_deploys_to_both(stack: LiveStack, kube: Kube, far: Kube, se
     seen = {one["outputs"]["context"]: one["outputs"] for one in stack.resources() if "SecretsAtRest" in one["type"]}
     assert {one["state"] for one in seen.values()} == {"encrypted"}, seen
     assert len(seen) == 2
-    assert all("aescbc" in one["how"] for one in seen.values())
+    assert all("k8s:enc:secretbox" in one["how"] for one in seen.values())
     assert kube.get(f"/api/v1/namespaces/{stack.namespace}/secrets/at-rest-probe") is None
     made = far.get(f"/apis/storage.k8s.io/v1/storageclasses/{stack.name}-ebs")
     assert made is not None

@@ -27,12 +27,14 @@ AESCBC = "k8s:enc:aescbc:v1:"
     ("metrics", "nodes", "wrote", "state"),
     [
         (sample("to_storage", AESCBC), [""], True, "encrypted"),
+        # As Kubernetes 1.34 shows it: the provider, and which of its keys.
+        (sample("to_storage", "k8s:enc:secretbox:v1:") + sample("to_storage", "key1:"), [""], True, "encrypted"),
         (sample("to_storage", "k8s:enc:kms:v2:"), ["aws:///eu/i-0"], True, "encrypted"),
         # Old ones are still in clear; what counts is what is written now.
         (sample("to_storage", AESCBC) + sample("from_storage", "identity"), [], True, "encrypted"),
         (sample("from_storage", AESCBC), [], False, "encrypted"),
-        (sample("to_storage", "identity"), [], True, "clear"),
-        (sample("to_storage", "identity") + sample("from_storage", AESCBC), [], True, "clear"),
+        (sample("to_storage", ""), [], True, "clear"),
+        (sample("to_storage", "") + sample("from_storage", AESCBC), [], True, "clear"),
         (sample("to_storage", AESCBC, resource="configmaps"), [], True, "clear"),
         (sample("to_storage", AESCBC, status="Unknown"), [], True, "clear"),
         (sample("to_storage", AESCBC, count="0"), [], True, "clear"),
