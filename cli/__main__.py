@@ -6,6 +6,7 @@ import typer
 
 from cli.commands.deploy import deploy
 from cli.commands.expose import expose
+from cli.commands.pin import pin
 from cli.commands.show import models, status
 from cli.commands.undeploy import undeploy
 from cli.commands.upload import upload
@@ -23,6 +24,7 @@ app.command()(undeploy)
 app.command("list")(models)
 app.command()(status)
 app.command()(upload)
+app.command()(pin)
 
 
 def main() -> None:

@@ -12,26 +12,12 @@ import pulumi
 from pulumi.runtime import config as runtime_config
 from pydantic import Field, ValidationError
 
-from components import settings_checks
-from components.settings_base import Section, Texts
+from components import cluster_contexts, settings_checks
+from components.settings_base import Section
+from components.settings_cluster import SHORT_NAME, ClusterSettings, ListedClusterSettings
 from components.settings_faults import Fault, shape_faults
 from components.settings_server import ServerSettings
 from components.settings_store import ModelStoreSettings
-
-
-class ClusterSettings(Section):
-    """Which cluster, and what of it is used."""
-
-    mode: Literal["adopt"] = "adopt"
-    context: str | None = None
-    """A context of the kubeconfig; the current one where none is named."""
-    storage_class: str | None = None
-    """For every volume; the cluster's default class where none is named."""
-    api_server: Texts | None = None
-    """`ADDRESS:PORT` by which pods reach the API server. Looked up where nothing is given; with an empty list the
-    agents read their lists from files alone, minutes later."""
-    api_server_cidrs: Texts = ()
-    """Addresses from which the API server reaches pods, where the network engine counts those as foreign."""
 
 
 class Settings(Section):
@@ -41,10 +27,25 @@ class Settings(Section):
     namespace: str = "echorator"
     """Prefix of namespaces and of names that are global in the cluster."""
     cluster: ClusterSettings = ClusterSettings()
+    """The short form of a list of one."""
+    clusters: Annotated[tuple[ListedClusterSettings, ...], Field(strict=False)] = ()
     model_store: ModelStoreSettings = ModelStoreSettings()
     servers: Annotated[tuple[ServerSettings, ...], Field(strict=False)] = ()
     image_digests: dict[str, str] = Field(default_factory=dict[str, str])
     """Image name in `components.versions.IMAGES` to the `sha256:<64 hex>` that is deployed."""
+
+    @property
+    def all_clusters(self) -> tuple[ListedClusterSettings, ...]:
+        """Every cluster, whichever way it was given; the primary one first."""
+        if self.clusters:
+            return tuple(sorted(self.clusters, key=lambda one: one.role != "primary"))
+        short = {name: getattr(self.cluster, name) for name in ClusterSettings.model_fields}
+        return (ListedClusterSettings.model_construct(name=SHORT_NAME, role="primary", lost=False, **short),)
+
+    def cluster_of(self, server: ServerSettings) -> ListedClusterSettings:
+        """Where a server that is made here runs."""
+        found = self.all_clusters
+        return next((one for one in found if one.name == server.cluster), found[0])
 
 
 _TEXTS = ("environment", "namespace")
@@ -79,12 +80,13 @@ def raw_config(project: str) -> tuple[dict[str, str], frozenset[str]]:
     )
 
 
-def parse(values: Mapping[str, str], secret: frozenset[str] = frozenset()) -> Settings:
+def parse(values: Mapping[str, str], secret: frozenset[str] = frozenset(), *, contexts: bool = False) -> Settings:
     """Settings out of the raw configuration map.
 
     Args:
         values: key to the text Pulumi stores: plain for texts, JSON for lists and maps.
         secret: keys that were set with `--secret`; none of ours may be, and no message shows their content.
+        contexts: also look whether the kubeconfig has each context that is named.
 
     Raises:
         SettingsError: with every fault there is.
@@ -99,6 +101,8 @@ def parse(values: Mapping[str, str], secret: frozenset[str] = frozenset()) -> Se
     for key, text in values.items():
         if key not in secret:
             raw[key] = _decoded(key, text, faults)
+    if contexts:
+        faults += cluster_contexts.faults(raw)
     return validate(raw, faults)
 
 
@@ -127,7 +131,7 @@ def load() -> Settings:
     Raises:
         SettingsError: with every fault there is.
     """
-    return parse(*raw_config(pulumi.get_project()))
+    return parse(*raw_config(pulumi.get_project()), contexts=True)
 
 
 def _decoded(key: str, text: str, faults: list[Fault]) -> Any:  # noqa: ANN401
@@ -137,7 +141,7 @@ def _decoded(key: str, text: str, faults: list[Fault]) -> Any:  # noqa: ANN401
     try:
         return json.loads(text)
     except json.JSONDecodeError:
-        kind = "a list" if key == "servers" else "a map"
+        kind = "a list" if key in ("clusters", "servers") else "a map"
         faults.append(
             Fault(key, f"must be {kind}, not the text `{text}`. Set single keys with `pulumi config set --path`")
         )

@@ -5,6 +5,8 @@ which `settings_faults.shape_faults` reports.
 """
 
 from components import (
+    settings_checks_cluster_api,
+    settings_checks_clusters,
     settings_checks_create,
     settings_checks_expose,
     settings_checks_models,
@@ -20,6 +22,8 @@ from components.settings_raw import Check, Raw, ServerCheck, servers
 
 _CHECKS: tuple[Check, ...] = (
     *settings_checks_stack.CHECKS,
+    *settings_checks_clusters.CHECKS,
+    *settings_checks_cluster_api.CHECKS,
     *settings_checks_store.CHECKS,
     *settings_checks_servers.CHECKS,
     *settings_checks_models.CHECKS,

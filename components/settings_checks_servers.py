@@ -15,7 +15,7 @@ MOST_REPLICAS = 1000
 
 _OWN = (
     *("replicas", "storage", "class", "resources", "volume", "ollama", "expose", "pod", "reach"),
-    "clientsMayManageModels",
+    *("cluster", "clientsMayManageModels"),
 )
 """What can be said only of a server that is made here."""
 

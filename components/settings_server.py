@@ -74,6 +74,14 @@ class GatewaySettings(Section):
     """Name of the Gateway's listener."""
 
 
+class PodsSettings(Section):
+    """Pods of another namespace."""
+
+    namespace: str
+    labels: dict[str, str]
+    """At least one, which all of them have."""
+
+
 class ExposeSettings(Section):
     """How the server is reached from outside; inside the cluster its Service always has its name."""
 
@@ -88,6 +96,8 @@ class ExposeSettings(Section):
     gateway: GatewaySettings | None = None
     from_namespaces: Texts = ()
     """Namespaces whose pods may ask the server: an ingress controller's, other teams'."""
+    from_pods: Annotated[tuple[PodsSettings, ...], Field(strict=False)] = ()
+    """The same for only some pods of a namespace."""
 
 
 class VolumeSettings(Section):
@@ -160,6 +170,8 @@ class ServerSettings(Section):
     """One Ollama server: replicas in the cluster, or a `url` of one that already runs."""
 
     name: str
+    cluster: str | None = None
+    """One of the list `clusters`; the primary one where none is named."""
     replicas: int = 1
     resource_class: Literal["small", "medium", "large"] | None = Field(default=None, alias="class")
     resources: ResourceSettings | None = None
