@@ -23,7 +23,7 @@ async def associate(context: Context, edges: Iterable[NewAssociation]) -> int:
     given: list[NewAssociation] = checker.many("edges", edges, NewAssociation)
     ready = [_check(checker, f"edges[{i}]", edge) for i, edge in enumerate(given)]
     checker.done()
-    # The last weight of an edge that is named twice counts; in one order, so that two batches never wait for each other.
+    # The last weight of an edge that is named twice counts. In one order, so that batches never wait in a circle.
     unique = {(source, target, kind): weight for source, target, kind, weight in ready}
     ordered = sorted(unique)
     if not ordered:
@@ -77,7 +77,8 @@ SELECT m.id FROM echo.memories m WHERE m.space_id = CAST(:space AS bigint) AND m
 """
 _ASSOCIATE = """
 INSERT INTO echo.associations AS a (space_id, source, target, kind, weight, created_at, activated_at)
-SELECT CAST(:space AS bigint), g.source, g.target, g.kind, g.weight, CAST(:now AS timestamptz), CAST(:now AS timestamptz)
+SELECT CAST(:space AS bigint), g.source, g.target, g.kind, g.weight, CAST(:now AS timestamptz),
+    CAST(:now AS timestamptz)
 FROM unnest(CAST(:sources AS uuid[]), CAST(:targets AS uuid[]), CAST(:kinds AS text[]), CAST(:weights AS real[]))
     WITH ORDINALITY AS g (source, target, kind, weight, place)
 ORDER BY g.place

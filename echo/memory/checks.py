@@ -242,7 +242,7 @@ def _utf8_size(value: str) -> int | None:
         return None
 
 
-def _json_problem(value: object, depth: int) -> str | None:
+def _json_problem(value: object, depth: int) -> str | None:  # noqa: PLR0911
     if depth > _MAX_DEPTH:
         return f"is nested more than {_MAX_DEPTH} levels deep"
     if value is None or isinstance(value, bool | int):

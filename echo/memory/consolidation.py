@@ -31,7 +31,7 @@ class ConsolidationPolicy:
     """... if it is at least this important"""
     lasting_accesses: int = 2
     """... or was accessed at least this often."""
-    thresholds: Thresholds = Thresholds()
+    thresholds: Thresholds = field(default_factory=Thresholds)
     neighbours: int = 10
     """Nearest memories that a new one is compared with."""
     links: int = 3
@@ -81,7 +81,7 @@ async def consolidate(context: Context, policy: ConsolidationPolicy, *, dry_run:
                 while await _part(connection, context, row, policy, now, tally):
                     pass
                 # Done for real and taken back: so what it says is what a run would do.
-                raise _UndoError
+                raise _UndoError  # noqa: TRY301
         except _UndoError:
             pass
     else:

@@ -68,19 +68,22 @@ class Context:
         return self._row
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncGenerator[tuple[AsyncConnection, SpaceRow]]:
+    async def transaction(self, *, snapshot: bool = False) -> AsyncGenerator[tuple[AsyncConnection, SpaceRow]]:
         """One transaction that sees this space alone.
+
+        Args:
+            snapshot: see everything as it was at the first statement.
 
         Raises:
             UnknownSpaceError: it is not there.
             StoreUnavailableError: the database cannot be reached.
         """
-        async with self.db.transaction() as connection:
+        async with self.db.transaction(snapshot=snapshot) as connection:
             found = await database.one(connection, _ENTER, name=self.name)
             if found is None:
                 self._row = None
                 raise UnknownSpaceError(self.name)
-            row = SpaceRow(**{key: value for key, value in found._mapping.items() if key != "entered"})  # noqa: SLF001
+            row = SpaceRow(**{key: value for key, value in database.fields(found).items() if key != "entered"})
             self._row = row
             yield connection, row
 
@@ -91,12 +94,14 @@ class Context:
             EmbeddingMismatchError: it is of another model or width.
             EmbedderError: it failed.
         """
+        if not texts:
+            return []
         row = await self.row()
         mine = self.embedder
         if (mine.model, mine.width) != (row.embedding_model, row.width):
             raise EmbeddingMismatchError(
-                f"the space {self.name!r} holds vectors of {row.embedding_model} ({row.width} dimensions), the embedder "
-                f"is {mine.model} ({mine.width}): use the space's model, or re-embed the space"
+                f"the space {self.name!r} holds vectors of {row.embedding_model} ({row.width} dimensions), the "
+                f"embedder is {mine.model} ({mine.width}): use the space's model, or re-embed the space"
             )
         return await vectors_of(mine, texts)
 

@@ -6,9 +6,12 @@ import functools
 import re
 from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
+import numpy as np
+from numpy.typing import NDArray
+from pgvector import Vector as PgVector
 from pgvector.asyncpg import register_vector  # pyright: ignore[reportUnknownVariableType]
 from sqlalchemy import bindparam, text
 from sqlalchemy.engine import Row
@@ -18,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.sql.elements import TextClause
 from sqlalchemy.types import NullType
 
+from echo.driver import Connection, connect, sqlstate
 from echo.memory.errors import StoreUnavailableError
 
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)\b")
@@ -30,7 +34,7 @@ class Database:
     """A pool of connections as the service's role, which row-level security binds."""
 
     def __init__(self, url: str, *, pool_size: int, pool_timeout_s: float, statement_timeout_s: float) -> None:
-        self._url = url.replace("postgresql+asyncpg://", "postgresql://", 1)
+        self._url = url
         self._statement_timeout_s = statement_timeout_s
         self.engine: AsyncEngine = create_async_engine(
             "postgresql+asyncpg://",
@@ -40,10 +44,12 @@ class Database:
             pool_timeout=pool_timeout_s,
             # After a failover the pool holds connections to a server that is gone.
             pool_pre_ping=True,
+            # Or an error's text would carry memories into logs.
+            hide_parameters=True,
         )
 
-    async def _connect(self) -> asyncpg.Connection:
-        connection = await asyncpg.connect(
+    async def _connect(self) -> Connection:
+        connection = await connect(
             self._url,
             timeout=_CONNECT_S,
             server_settings={
@@ -55,20 +61,23 @@ class Database:
                 "idle_in_transaction_session_timeout": str(int(self._statement_timeout_s * 1000)),
             },
         )
-        await register_vector(connection)
+        await register_vector(cast("Any", connection))
         return connection
 
     @asynccontextmanager
-    async def transaction(self, space_id: int | None = None) -> AsyncGenerator[AsyncConnection]:
-        """One transaction that sees one space; none for None.
+    async def transaction(self, *, snapshot: bool = False) -> AsyncGenerator[AsyncConnection]:
+        """One transaction, which sees no space yet.
+
+        Args:
+            snapshot: see everything as it was at the first statement.
 
         Raises:
             StoreUnavailableError: the server cannot be reached, or gave the transaction up.
         """
         with store_errors():
             async with self.engine.begin() as connection:
-                if space_id is not None:
-                    await run(connection, _ENTER, space=str(space_id))
+                if snapshot:
+                    await run(connection, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
                 yield connection
 
     async def close(self) -> None:
@@ -86,15 +95,15 @@ def store_errors() -> Generator[None]:
     except InterfaceError as error:
         raise StoreUnavailableError(f"the memory store cannot be used: {error.orig}") from error
     except DBAPIError as error:
-        state = str(getattr(error.orig, "sqlstate", None) or "")
+        state = sqlstate(error.orig)
         if error.connection_invalidated or state.startswith(_TRANSIENT):
             raise StoreUnavailableError(f"the memory store gave up ({state or 'connection lost'})") from error
         raise
     except (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError) as error:
         raise StoreUnavailableError(f"the memory store cannot be reached: {error}") from error
     except asyncpg.PostgresError as error:
-        if str(error.sqlstate or "").startswith(_TRANSIENT):
-            raise StoreUnavailableError(f"the memory store gave up ({error.sqlstate})") from error
+        if sqlstate(error).startswith(_TRANSIENT):
+            raise StoreUnavailableError(f"the memory store gave up ({sqlstate(error)})") from error
         raise
 
 
@@ -113,12 +122,19 @@ async def one(connection: AsyncConnection, sql: str, **values: Any) -> Row[Any] 
     return (await connection.execute(_statement(sql), values)).first()
 
 
+def fields(row: Row[Any]) -> dict[str, Any]:
+    """A row's columns by their names."""
+    return dict(zip(row._fields, row, strict=True))  # pyright: ignore[reportPrivateUsage]
+
+
+def wrapped(vectors: Sequence[NDArray[np.float32]]) -> list[PgVector]:
+    """Vectors as elements of one array parameter; bare ones would be taken for its further dimensions."""
+    return [PgVector(vector) for vector in vectors]
+
+
 @functools.lru_cache(maxsize=256)
 def _statement(sql: str) -> TextClause:
     # Without a type, so that the driver asks the server for each parameter's: guessed from the value, a time with a
     # zone becomes one without.
     names = dict.fromkeys(_PARAMETER.findall(sql))
     return text(sql).bindparams(*(bindparam(name, type_=NullType()) for name in names))
-
-
-_ENTER = "SELECT set_config('echo.space', :space, true)"

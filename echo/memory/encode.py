@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from echo.memory import database
 from echo.memory.checks import Checker
 from echo.memory.context import Context, SpaceRow
+from echo.memory.database import wrapped
 from echo.memory.embedder import Vector
 from echo.memory.errors import IdempotencyConflictError, UnknownMemoryError
 from echo.memory.kinds import MemoryKind, Tier
@@ -189,7 +190,7 @@ async def _insert(
     )
     await database.run(
         connection, _INSERT_VECTORS, space=space.id, generation=space.generation, fresh=space.vector_index,
-        ids=[one.id for one in fresh], vectors=list(vectors),
+        ids=[one.id for one in fresh], vectors=wrapped(vectors),
     )  # fmt: skip
 
 
@@ -230,7 +231,8 @@ WITH given AS (
 ), arrived AS (
     INSERT INTO echo.memories (
         space_id, id, kind, tier, content, context, terms, words, importance, valence, arousal, dominance, complexity,
-        occurred_at, recorded_at, changed_at, valid_from, supersedes, source, session, source_ids, provenance, tags, metadata
+        occurred_at, recorded_at, changed_at, valid_from, supersedes, source, session, source_ids, provenance, tags,
+        metadata
     )
     SELECT CAST(:space AS bigint), id, kind, tier, content, context, terms,
         (SELECT COALESCE(sum(cardinality(t.positions)), 0) FROM unnest(terms) t),

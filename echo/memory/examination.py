@@ -50,33 +50,47 @@ async def examine(connection: AsyncConnection, space: SpaceRow, policy: Consolid
     gone: set[UUID] = set()
     for row in fresh:
         done.examined += 1
-        if row.id in gone:
-            continue
-        one = _statement(row)
         near = await _neighbours(connection, space, row, policy.neighbours, now, indexed=indexed)
-        others = await database.rows(connection, _STATEMENTS, space=space.id, ids=[found.id for found in near])
-        by_id = {other.id: other for other in others if other.id not in gone}
-        cosines = {found.id: found.score for found in near}
-        likes: list[tuple[UUID, float]] = []
-        for identity in [found.id for found in near if found.id in by_id]:
-            other = _statement(by_id[identity])
-            what = relation(one, other, cosines[identity], policy.thresholds)
-            if what is Relation.DUPLICATE and _earlier(other, one):
-                await _merge(connection, space, one, other, cosines[identity], now)
-                gone.add(one.id)
-                done.merged.append((one.id, other.id))
-                break
-            if what is Relation.CONTRADICTION:
-                if resolved := await _contradict(connection, space, one, other, now):
-                    done.contradictions.append(resolved)
-            elif what is Relation.ALIKE and _earlier(other, one):
-                likes.append((identity, cosines[identity]))
-        if one.id not in gone:
-            done.linked += await _link(connection, space, one.id, likes[: policy.links], now)
+        likes = await _compare(connection, space, row, near, gone, policy, now, done)
+        if row.id not in gone:
+            done.linked += await _link(connection, space, row.id, likes[: policy.links], now)
             if policy.follow_weight > 0 and row.session:
                 done.linked += await _follow(connection, space, row, policy.follow_weight, now)
     await database.run(connection, _EXAMINED, space=space.id, ids=[row.id for row in fresh], now=now)
     return done
+
+
+async def _compare(
+    connection: AsyncConnection,
+    space: SpaceRow,
+    row: Row[Any],
+    near: Sequence[Found],
+    gone: set[UUID],
+    policy: ConsolidationPolicy,
+    now: datetime,
+    done: Examined,
+) -> list[tuple[UUID, float]]:
+    """Merge or mark what there is to be; returns the earlier memories that are only alike, nearest first."""
+    one = _statement(row)
+    others = await database.rows(connection, _STATEMENTS, space=space.id, ids=[found.id for found in near])
+    by_id = {other.id: _statement(other) for other in others if other.id not in gone}
+    likes: list[tuple[UUID, float]] = []
+    for found in near:
+        other = by_id.get(found.id)
+        if other is None:
+            continue
+        what = relation(one, other, found.score, policy.thresholds)
+        if what is Relation.DUPLICATE and _earlier(other, one):
+            await _merge(connection, space, one, other, found.score, now)
+            gone.add(one.id)
+            done.merged.append((one.id, other.id))
+            return []
+        if what is Relation.CONTRADICTION:
+            if resolved := await _contradict(connection, space, one, other, now):
+                done.contradictions.append(resolved)
+        elif what is Relation.ALIKE and _earlier(other, one):
+            likes.append((found.id, found.score))
+    return likes
 
 
 def _statement(row: Row[Any]) -> Statement:
@@ -179,11 +193,11 @@ JOIN echo.spaces s ON s.id = m.space_id
 JOIN echo.embeddings e ON e.space_id = m.space_id AND e.memory_id = m.id AND e.generation = s.generation
 WHERE m.space_id = CAST(:space AS bigint) AND m.examined_at IS NULL AND m.state = 'live'
 ORDER BY m.recorded_at, m.id LIMIT CAST(:batch AS integer) FOR NO KEY UPDATE OF m SKIP LOCKED
-"""  # noqa: S608
+"""
 _STATEMENTS = f"""
 SELECT {_FIELDS} FROM echo.memories m
 WHERE m.space_id = CAST(:space AS bigint) AND m.id = ANY (CAST(:ids AS uuid[]))
-"""  # noqa: S608
+"""
 _EXAMINED = """
 UPDATE echo.memories SET examined_at = CAST(:now AS timestamptz)
 WHERE space_id = CAST(:space AS bigint) AND id = ANY (CAST(:ids AS uuid[]))

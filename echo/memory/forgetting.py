@@ -73,8 +73,8 @@ def judge(row: Row[Any], weights: FadingWeights, now: datetime) -> Fading | None
         stability_days=stability,
         idle_days=idle,
         reason=(
-            f"retention {left:.4f} is below {weights.threshold:g}: {idle:.1f} days idle, stability {stability:.1f} days "
-            f"({row.tier}, importance {row.importance:.2f}, accessed {row.access_count} times)"
+            f"retention {left:.4f} is below {weights.threshold:g}: {idle:.1f} days idle, stability {stability:.1f} "
+            f"days ({row.tier}, importance {row.importance:.2f}, accessed {row.access_count} times)"
         ),
     )
 
@@ -221,25 +221,25 @@ WHERE m.space_id = CAST(:space AS bigint) AND m.id > CAST(:last AS uuid) AND m.s
 ORDER BY m.id LIMIT CAST(:count AS integer) FOR NO KEY UPDATE SKIP LOCKED
 """
 # Locked in one order, so that two calls over the same memories never wait for each other in a circle.
-_THERE = f"SELECT m.id FROM echo.memories m WHERE {_MINE} ORDER BY m.id FOR UPDATE"  # noqa: S608
+_THERE = f"SELECT m.id FROM echo.memories m WHERE {_MINE} ORDER BY m.id FOR UPDATE"
 _FORGET = f"""
 UPDATE echo.memories AS m SET state = 'forgotten', changed_at = CAST(:now AS timestamptz)
 WHERE {_MINE} AND m.state = 'live' RETURNING m.id
-"""  # noqa: S608
+"""
 _RESTORE = f"""
 UPDATE echo.memories AS m
 SET state = 'live', strength = 1, accessed_at = CAST(:now AS timestamptz), changed_at = CAST(:now AS timestamptz)
 WHERE {_MINE} AND m.state = 'forgotten' RETURNING m.id
-"""  # noqa: S608
+"""
 _DROP_WORDS = f"""
 DELETE FROM echo.postings p USING echo.memories m, unnest(m.terms) t
 WHERE {_MINE} AND p.space_id = m.space_id AND p.stem = t.lexeme AND p.memory_id = m.id
-"""  # noqa: S608
+"""
 _ADD_WORDS = f"""
 INSERT INTO echo.postings (space_id, stem, memory_id, frequency, words)
 SELECT m.space_id, t.lexeme, m.id, cardinality(t.positions), m.words FROM echo.memories m, unnest(m.terms) t
 WHERE {_MINE} ON CONFLICT DO NOTHING
-"""  # noqa: S608
+"""
 _LIVE = """
 UPDATE echo.embeddings SET live = CAST(:live AS boolean)
 WHERE space_id = CAST(:space AS bigint) AND memory_id = ANY (CAST(:ids AS uuid[]))
@@ -267,7 +267,7 @@ UPDATE echo.patterns SET source_ids = ARRAY(
 _DROP_EXPERIENCES = """
 DELETE FROM echo.experiences WHERE space_id = CAST(:space AS bigint) AND memory_ids && CAST(:ids AS uuid[])
 """
-_PURGE = f"DELETE FROM echo.memories AS m WHERE {_MINE}"  # noqa: S608
+_PURGE = f"DELETE FROM echo.memories AS m WHERE {_MINE}"
 _LOGGED = """
 SELECT memory_id, action, reason, retention, at FROM echo.forgetting_log
 WHERE space_id = CAST(:space AS bigint)

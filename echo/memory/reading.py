@@ -31,7 +31,7 @@ async def stats(context: Context) -> SpaceStats:
     async with context.transaction() as (connection, row):
         [counted] = await database.rows(connection, _STATS, space=row.id, now=context.clock())
         tiers = await database.rows(connection, _TIERS, space=row.id)
-    return SpaceStats(**counted._mapping, tiers={Tier(one.tier): one.number for one in tiers})  # noqa: SLF001
+    return SpaceStats(**database.fields(counted), tiers={Tier(one.tier): one.number for one in tiers})
 
 
 async def get(context: Context, ids: Iterable[UUID]) -> list[Memory]:
@@ -101,7 +101,8 @@ SELECT
     count(*) FILTER (WHERE state = 'forgotten') AS forgotten,
     count(*) FILTER (WHERE state = 'merged') AS merged,
     count(*) FILTER (WHERE state = 'live' AND valid_to <= CAST(:now AS timestamptz)) AS superseded,
-    (SELECT count(*) FROM echo.embeddings e WHERE e.space_id = CAST(:space AS bigint) AND e.fresh AND e.live) AS unindexed,
+    (SELECT count(*) FROM echo.embeddings e
+        WHERE e.space_id = CAST(:space AS bigint) AND e.fresh AND e.live) AS unindexed,
     (SELECT count(*) FROM echo.associations a WHERE a.space_id = CAST(:space AS bigint)) AS associations,
     (SELECT count(*) FROM echo.patterns p WHERE p.space_id = CAST(:space AS bigint)) AS patterns,
     (SELECT count(*) FROM echo.experiences x WHERE x.space_id = CAST(:space AS bigint)) AS experiences
@@ -116,7 +117,7 @@ SELECT {read.COLUMNS} FROM echo.memories m
 WHERE m.space_id = CAST(:space AS bigint) AND m.state = 'live'
     AND (CAST(:session AS text) IS NULL OR m.session = CAST(:session AS text))
 ORDER BY m.occurred_at DESC, m.id DESC LIMIT CAST(:limit AS integer)
-"""  # noqa: S608
+"""
 _HISTORY = f"""
 WITH RECURSIVE before (id) AS (
     SELECT CAST(:start AS uuid)
@@ -131,7 +132,7 @@ WITH RECURSIVE before (id) AS (
 SELECT {read.COLUMNS} FROM echo.memories m JOIN before USING (id)
 WHERE m.space_id = CAST(:space AS bigint) AND m.id <> CAST(:start AS uuid)
 ORDER BY m.occurred_at DESC, m.id DESC LIMIT CAST(:limit AS integer)
-"""  # noqa: S608
+"""
 _INDEX_FRESH = """
 UPDATE echo.embeddings AS e SET fresh = false
 FROM (
@@ -147,7 +148,7 @@ RETURNING e.memory_id
 
 def _part(table: str) -> str:
     return (
-        f"DELETE FROM echo.{table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM echo.{table} "  # noqa: S608
+        f"DELETE FROM echo.{table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM echo.{table} "
         "WHERE space_id = CAST(:space AS bigint) LIMIT CAST(:batch AS integer))) RETURNING 1"
     )
 

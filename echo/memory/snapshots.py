@@ -39,7 +39,7 @@ async def latest(context: Context, table: str, limit: int) -> list[Snapshot]:
     return [_snapshot(one) for one in found]
 
 
-def _snapshot(row: Any) -> Snapshot:  # noqa: ANN401
+def _snapshot(row: Any) -> Snapshot:
     return Snapshot(
         id=row.id, taken_at=row.taken_at, coherence=row.coherence, content=read.document(row.content), reason=row.reason
     )
@@ -51,13 +51,13 @@ INSERT INTO echo.{table} (space_id, taken_at, coherence, content, reason)
 VALUES (CAST(:space AS bigint), CAST(:now AS timestamptz), CAST(:coherence AS real),
     CAST(CAST(:content AS text) AS jsonb), CAST(:reason AS text))
 RETURNING id, taken_at, coherence, content, reason
-"""  # noqa: S608
+"""
     for table in (STATES, IDENTITIES)
 }
 _LATEST = {
     table: f"""
 SELECT id, taken_at, coherence, content, reason FROM echo.{table}
 WHERE space_id = CAST(:space AS bigint) ORDER BY id DESC LIMIT CAST(:limit AS integer)
-"""  # noqa: S608
+"""
     for table in (STATES, IDENTITIES)
 }

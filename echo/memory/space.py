@@ -158,7 +158,7 @@ class MemorySpace:
         )
 
     async def index_fresh(self, *, batch: int = 1_000) -> int:
-        """Move fresh vectors into the space's HNSW index; returns how many. Where it has none there is nothing to do."""
+        """Move fresh vectors into the space's HNSW index, where it has one; returns how many."""
         return await reading.index_fresh(self._context, batch)
 
     async def forget(self, *, dry_run: bool = False, limit: int = 10_000) -> ForgettingReport:

@@ -121,7 +121,8 @@ class MemoryStore:
         version = int(found.version) if found is not None and found.version is not None else 0
         if version < MIGRATIONS_NEEDED:
             raise SchemaOutdatedError(
-                f"the memory schema is at version {version}, {MIGRATIONS_NEEDED} is needed: run `python -m echo.migrations`"
+                f"the memory schema is at version {version}, {MIGRATIONS_NEEDED} is needed: "
+                "run `python -m echo.migrations`"
             )
         return version
 
@@ -139,7 +140,7 @@ class MemoryStore:
         """Every space, by name."""
         async with self._db.transaction() as connection:
             found = await database.rows(connection, _SPACES)
-        return [SpaceInfo(**row._mapping) for row in found]  # noqa: SLF001
+        return [SpaceInfo(**database.fields(row)) for row in found]
 
     async def create_space(self, name: str, *, language: str = "english", exist_ok: bool = False) -> SpaceInfo:
         """Make a space for the embedder's vectors.
@@ -172,7 +173,7 @@ class MemoryStore:
             row = await database.one(connection, f"{_SPACES_SELECT} WHERE name = :name", name=name)
         if row is None:
             raise SpaceExistsError(f"the space {name!r} was deleted while it was made; create it again")
-        info = SpaceInfo(**row._mapping)  # noqa: SLF001
+        info = SpaceInfo(**database.fields(row))
         same = (info.embedding_model, info.width) == (self._embedder.model, width)
         if made is None and not (exist_ok and same and info.language == text):
             raise SpaceExistsError(
@@ -204,7 +205,7 @@ SELECT to_regclass('echo.schema_versions') IS NOT NULL AS there,
 """
 _SPACES_SELECT = "SELECT name, embedding_model, width, language::text AS language, created_at FROM echo.spaces"
 _SPACES = f"{_SPACES_SELECT} ORDER BY name"
-_LANGUAGE = "SELECT FROM pg_ts_config WHERE cfgname = CAST(:language AS text) AND pg_ts_config_is_visible(oid)"
+_LANGUAGE = "SELECT 1 FROM pg_ts_config WHERE cfgname = CAST(:language AS text) AND pg_ts_config_is_visible(oid)"
 _CREATE = """
 INSERT INTO echo.spaces (name, embedding_model, width, language, created_at)
 VALUES (:name, :model, :width, CAST(CAST(:language AS text) AS regconfig), CAST(:now AS timestamptz))

@@ -19,9 +19,9 @@ _AT_ONCE = 500
 
 async def export(context: Context) -> AsyncIterator[str]:
     """The space's lines: a header, memories, associations, patterns, experiences, snapshots, log, end."""
-    async with context.transaction() as (connection, row):
-        # All pages of one moment, or an edge could name a memory that the export lacks.
-        await database.run(connection, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    # All pages of one moment, or an edge could name a memory that the export lacks.
+    async with context.transaction(snapshot=True) as (connection, row):
+        await database.run(connection, _PATIENCE)
         yield _line(
             "header", format=FORMAT, version=VERSION, space=row.name, model=row.embedding_model, width=row.width,
             language=row.language,
@@ -60,10 +60,9 @@ async def import_lines(context: Context, lines: AsyncIterable[str] | Iterable[st
         checker = context.checker()
         checker.fault(f"line {number}", "is the last one, but no `end`: the export was cut short")
         # What came is whole and stays; a repeat of the whole export goes on from there.
-        await importer.flush()
+        await importer.finish()
         checker.done()
-    await importer.flush()
-    return importer.report()
+    return await importer.finish()
 
 
 async def _check_header(context: Context, record: dict[str, Any]) -> None:
@@ -100,13 +99,17 @@ async def _each(lines: AsyncIterable[str] | Iterable[str]) -> AsyncIterator[str]
             yield line
 
 
-def _line(kind: str, **body: Any) -> str:  # noqa: ANN401
+# Whoever takes the lines may be slow between two pages.
+_PATIENCE = "SET LOCAL idle_in_transaction_session_timeout = '10min'"
+
+
+def _line(kind: str, /, **body: Any) -> str:
     return json.dumps({"type": kind, **body}, ensure_ascii=False, sort_keys=True)
 
 
 def _page(table: str, place: str, *, body: str = "to_jsonb(x) - 'space_id'", join: str = "") -> str:
     return (
-        f"SELECT {place}::text AS place, ({body})::text AS body FROM echo.{table} x {join} "  # noqa: S608
+        f"SELECT {place}::text AS place, ({body})::text AS body FROM echo.{table} x {join} "
         "WHERE x.space_id = CAST(:space AS bigint) AND CAST(:generation AS integer) IS NOT NULL "
         f'AND {place}::text COLLATE "C" > CAST(:last AS text) COLLATE "C" '
         f'ORDER BY {place}::text COLLATE "C" LIMIT CAST(:count AS integer)'

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -74,7 +74,7 @@ class WorkingMemory:
         self._ttl_s = ttl_s
 
     @classmethod
-    def connect(cls, url: str | None, **options: Any) -> WorkingMemory:  # noqa: ANN401
+    def connect(cls, url: str | None, **options: Any) -> WorkingMemory:
         """A working memory at a URL (``rediss://USER:PASSWORD@HOST:PORT/0?ssl_ca_certs=FILE``), or without one."""
         if url is None:
             return cls(None, **options)
@@ -155,7 +155,7 @@ class WorkingMemory:
         return f"echo:working:{space_name(space, self._limits)}:{checker.label('session', session)}"
 
 
-def _report(lines: list[bytes]) -> WorkingMemoryReport:
+def _report(lines: Sequence[bytes | str]) -> WorkingMemoryReport:
     items: list[WorkingItem] = []
     for line in lines:
         item = json.loads(line)

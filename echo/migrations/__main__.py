@@ -14,6 +14,7 @@ from pathlib import Path
 
 import asyncpg
 
+from echo.driver import connect
 from echo.migrations.runner import MigrationError, migrate, status
 from echo.migrations.steps import LATEST
 
@@ -30,12 +31,16 @@ def database_url() -> str:
         raise MigrationError(
             "no database is named: set ECHO_DATABASE_URL to postgresql://OWNER:PASSWORD@HOST/DATABASE?sslmode=verify-full"
         )
-    return url.replace("postgresql+asyncpg://", "postgresql://", 1)
+    return url
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
 
 
 async def run(command: str, role: str | None) -> int:
     """Run one command; returns the exit code."""
-    connection = await asyncpg.connect(database_url(), timeout=30)
+    connection = await connect(database_url(), timeout=30)
     try:
         if command == "status":
             done = await status(connection)
@@ -44,7 +49,7 @@ async def run(command: str, role: str | None) -> int:
             behind = LATEST - max((one.version for one in done), default=0)
             sys.stdout.write("the schema is up to date\n" if behind <= 0 else f"{behind} steps are to be run\n")
             return 0 if behind <= 0 else 3
-        version = await migrate(connection, service_role=role, say=lambda line: sys.stdout.write(f"{line}\n") and None)
+        version = await migrate(connection, service_role=role, say=_say)
         sys.stdout.write(f"the schema is at version {version}\n")
         return 0
     finally:

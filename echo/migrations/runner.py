@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import asyncpg
 
+from echo.driver import Connection
 from echo.migrations.steps import Step, steps
 
 PGVECTOR = (0, 8, 4)
@@ -35,7 +36,7 @@ class Applied:
 
 
 async def migrate(
-    connection: asyncpg.Connection,
+    connection: Connection,
     *,
     service_role: str | None = None,
     upto: int | None = None,
@@ -76,20 +77,20 @@ async def migrate(
         await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
 
 
-async def status(connection: asyncpg.Connection) -> list[Applied]:
+async def status(connection: Connection) -> list[Applied]:
     """The steps that ran; none where the schema is not there."""
     if await connection.fetchval("SELECT to_regclass('echo.schema_versions')") is None:
         return []
     return await applied(connection)
 
 
-async def applied(connection: asyncpg.Connection) -> list[Applied]:
+async def applied(connection: Connection) -> list[Applied]:
     """The steps that ran, in order."""
     rows = await connection.fetch("SELECT version, name, checksum FROM echo.schema_versions ORDER BY version")
     return [Applied(row["version"], row["name"], row["checksum"]) for row in rows]
 
 
-async def _prepare(connection: asyncpg.Connection) -> None:
+async def _prepare(connection: Connection) -> None:
     try:
         await connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
     except asyncpg.InsufficientPrivilegeError as error:
@@ -125,7 +126,7 @@ def _unchanged(before: Sequence[Applied], known: Sequence[Step]) -> None:
             )
 
 
-async def _run(connection: asyncpg.Connection, step: Step, say: Say) -> None:
+async def _run(connection: Connection, step: Step, say: Say) -> None:
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             await _once(connection, step)
@@ -143,7 +144,7 @@ async def _run(connection: asyncpg.Connection, step: Step, say: Say) -> None:
             return
 
 
-async def _once(connection: asyncpg.Connection, step: Step) -> None:
+async def _once(connection: Connection, step: Step) -> None:
     note = "INSERT INTO echo.schema_versions (version, name, checksum) VALUES ($1, $2, $3)"
     if not step.transactional:
         await connection.execute(step.sql)
@@ -155,7 +156,7 @@ async def _once(connection: asyncpg.Connection, step: Step) -> None:
         await connection.execute(note, step.version, step.name, step.checksum)
 
 
-async def _grant(connection: asyncpg.Connection, role: str) -> None:
+async def _grant(connection: Connection, role: str) -> None:
     row = await connection.fetchrow("SELECT rolsuper, rolbypassrls FROM pg_roles WHERE rolname = $1", role)
     if row is None:
         raise MigrationError(f"there is no role {role!r}; create it, or name the one that the service logs in with")

@@ -18,8 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import asyncpg
-
+from echo.driver import connect
 from echo.migrations import migrate
 from tests.support.prepared import prepared
 from tests.support.processes import free_port
@@ -148,7 +147,7 @@ class Postgres:
 
     async def execute(self, database: str, *statements: str) -> None:
         """Run statements as the superuser."""
-        connection = await asyncpg.connect(self.url(database, "postgres"))
+        connection = await connect(self.url(database, "postgres"), timeout=30)
         try:
             for statement in statements:
                 await connection.execute(statement)
@@ -163,7 +162,7 @@ class Postgres:
             f"CREATE DATABASE {_TEMPLATE} OWNER {OWNER}",
         )
         await self.execute(_TEMPLATE, "CREATE EXTENSION vector")
-        connection = await asyncpg.connect(self.url(_TEMPLATE, OWNER))
+        connection = await connect(self.url(_TEMPLATE, OWNER), timeout=30)
         try:
             await migrate(connection, service_role=SERVICE, say=lambda _: None)
         finally:

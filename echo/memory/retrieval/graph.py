@@ -121,4 +121,4 @@ FROM unnest(CAST(:ids AS uuid[])) AS g (id), LATERAL (
 _ALLOWED = f"""
 SELECT m.id FROM echo.memories m
 WHERE m.space_id = CAST(:space AS bigint) AND m.id = ANY (CAST(:ids AS uuid[])) AND {CONDITION}
-"""  # noqa: S608
+"""

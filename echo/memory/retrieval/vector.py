@@ -72,7 +72,7 @@ SELECT m.id, 1 - (e.embedding <=> CAST(:query AS vector)) AS score
 FROM echo.embeddings e JOIN echo.memories m ON m.space_id = e.space_id AND m.id = e.memory_id
 WHERE e.space_id = CAST(:space AS bigint) AND e.generation = CAST(:generation AS integer) AND e.live AND {CONDITION}
 ORDER BY e.embedding <=> CAST(:query AS vector), m.id LIMIT CAST(:count AS integer)
-"""  # noqa: S608
+"""
 # The index holds 16-bit numbers; what it brings is put in order by the vectors themselves. Fresh vectors are in no
 # index yet and are few.
 _INDEXED = f"""
@@ -94,4 +94,4 @@ SELECT m.id, 1 - n.distance AS score FROM near n
 JOIN echo.memories m ON m.space_id = CAST(:space AS bigint) AND m.id = n.memory_id
 WHERE {CONDITION}
 ORDER BY n.distance, m.id LIMIT CAST(:count AS integer)
-"""  # noqa: S608
+"""

@@ -63,10 +63,10 @@ async def _any(connection: AsyncConnection, space: SpaceRow, text: str) -> bool:
 
 _STEMS = "SELECT lexeme AS stem FROM unnest(to_tsvector(CAST(:language AS regconfig), CAST(:text AS text)))"
 _ANY = f"""
-SELECT FROM ({_STEMS}) q, LATERAL (
+SELECT 1 FROM ({_STEMS}) q, LATERAL (
     SELECT FROM echo.postings p WHERE p.space_id = CAST(:space AS bigint) AND p.stem = q.stem LIMIT 1
 ) hit LIMIT 1
-"""  # noqa: S608
+"""
 _MATCH = f"""
 WITH counted AS (
     SELECT q.stem, c.holders FROM ({_STEMS}) q, LATERAL (
@@ -101,4 +101,4 @@ SELECT m.id, b.score, b.words, b.ranked FROM best b
 JOIN echo.memories m ON m.space_id = CAST(:space AS bigint) AND m.id = b.memory_id
 WHERE {CONDITION}
 ORDER BY b.score DESC, m.id LIMIT CAST(:count AS integer)
-"""  # noqa: S608
+"""
