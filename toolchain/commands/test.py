@@ -19,8 +19,10 @@ from toolchain.session import Session
 from toolchain.stack import policies
 
 # What the tests with real parts need where no local cluster is started.
-PART_TOOLS = (catalog.DEBS, "ollama", *catalog.MODEL_TOOLS)
-NODE_TOOLS = tuple(dict.fromkeys((*local.CLUSTER_TOOLS, "kubectl", *catalog.REDUCED_TOOLS, *catalog.CRD_TOOLS)))
+PART_TOOLS = (catalog.DEBS, "ollama", catalog.POSTGRES_TOOL, *catalog.MODEL_TOOLS)
+NODE_TOOLS = tuple(
+    dict.fromkeys((*local.CLUSTER_TOOLS, "kubectl", catalog.POSTGRES_TOOL, *catalog.REDUCED_TOOLS, *catalog.CRD_TOOLS))
+)
 
 
 def test(arguments: Sequence[str]) -> int:
@@ -77,6 +79,7 @@ def _variables(tools: catalog.Tools, parts: catalog.Tools) -> dict[str, str]:
     return {
         "ECHORATOR_TOOLS": str(record),
         "ECHORATOR_OLLAMA": str(parts.path("ollama")),
+        "ECHORATOR_POSTGRES": str(parts.path(catalog.POSTGRES_TOOL)),
         "ECHORATOR_REGISTRY": str(parts.path("docker-registry")),
     }
 

@@ -1,0 +1,1 @@
+"""What runs in the cluster beside the models: a memory, and the service in front of both."""
