@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 
 from replica_agent.status import Status
 
-__all__ = ["Metrics"]
+__all__ = ["Metrics", "RequestMetrics"]
 
 _PREFIX = "replica_"
 # A first token takes from milliseconds (a small model in memory) to minutes (a large one from a slow disk).
@@ -26,18 +26,17 @@ _WHOLE = (0.05, 0.25, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 _RATE = (1, 2.5, 5, 10, 20, 40, 80, 160, 320, 640)
 
 
-class Metrics:
-    """The agent's counters, gauges and histograms, in a registry of their own.
+class RequestMetrics:
+    """Of requests that pass, in a registry of their own.
 
-    Label values are bounded: `model` by the names and aliases that are wanted (all else is `other`), the rest by
-    this code.
+    Label values are bounded: `model` by names that are known (all else is `other`), the rest by this code.
     """
 
-    def __init__(self, status: Status) -> None:
+    def __init__(self, prefix: str) -> None:
         disable_created_metrics()
+        self._prefix = prefix
         self.registry = CollectorRegistry()
-        self.registry.register(_Models(status))
-        self.requests = self._counter("requests", "Requests that the gate answered", "route", "model", "status")
+        self.requests = self._counter("requests", "Requests that were answered", "route", "model", "status")
         self.errors = self._counter("request_errors", "Requests that did not end well", "route", "model", "reason")
         self.seconds = self._histogram("request_seconds", "From the request's arrival to its last byte", _WHOLE)
         self.first = self._histogram("time_to_first_token_seconds", "To a streamed answer's first piece", _FIRST)
@@ -47,21 +46,15 @@ class Metrics:
         self.load_seconds = self._counter("model_load_seconds", "Time that requests waited for a model", "model")
         self.in_flight = self._gauge("requests_in_flight", "Requests that are being answered")
         self.draining = self._gauge("draining", "1 while this replica leaves")
-        self.watching = self._gauge("watch_connected", "1 while the wanted list is followed")
-        self.watch_failures = self._gauge("watch_failures", "Failures to follow the wanted list since the start")
-        self.tries = self._counter("model_tries", "Times that a model was looked at or brought", "model", "result")
-        self.drifts = self._counter("model_drifts", "Times that a model that was there was found changed", "model")
-        self.removals = self._counter("model_removals", "Models removed since no longer wanted")
-        self.events_lost = self._counter("events_lost", "Kubernetes Events that could not be written")
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
-        return Counter(_PREFIX + name, text, labels, registry=self.registry)
+        return Counter(self._prefix + name, text, labels, registry=self.registry)
 
-    def _gauge(self, name: str, text: str) -> Gauge:
-        return Gauge(_PREFIX + name, text, registry=self.registry)
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(self._prefix + name, text, labels, registry=self.registry)
 
     def _histogram(self, name: str, text: str, buckets: tuple[float, ...]) -> Histogram:
-        return Histogram(_PREFIX + name, text, ("model",), buckets=buckets, registry=self.registry)
+        return Histogram(self._prefix + name, text, ("model",), buckets=buckets, registry=self.registry)
 
     def observe(self, gauge: Gauge, read: Callable[[], float]) -> None:
         """Have a gauge read its value at each scrape."""
@@ -70,6 +63,20 @@ class Metrics:
     def render(self) -> bytes:
         """The exposition."""
         return generate_latest(self.registry)
+
+
+class Metrics(RequestMetrics):
+    """The agent's counters, gauges and histograms."""
+
+    def __init__(self, status: Status) -> None:
+        super().__init__(_PREFIX)
+        self.registry.register(_Models(status))
+        self.watching = self._gauge("watch_connected", "1 while the wanted list is followed")
+        self.watch_failures = self._gauge("watch_failures", "Failures to follow the wanted list since the start")
+        self.tries = self._counter("model_tries", "Times that a model was looked at or brought", "model", "result")
+        self.drifts = self._counter("model_drifts", "Times that a model that was there was found changed", "model")
+        self.removals = self._counter("model_removals", "Models removed since no longer wanted")
+        self.events_lost = self._counter("events_lost", "Kubernetes Events that could not be written")
 
 
 class _Models(Collector):
