@@ -6,6 +6,7 @@ from components import model_store_objects, settings, sizes, wanted_models
 from components import ollama_server_objects as objects
 from components.cluster import Cluster, ClusterArgs
 from components.model_store import ModelStore, ModelStoreArgs
+from components.monitoring_stack import MonitoringStack
 from components.ollama_model import bring
 from components.ollama_server import OllamaServer, OllamaServerArgs
 
@@ -71,3 +72,5 @@ for wanted in config.servers:
     )
     pulumi.export(f"{wanted.name}-models", {name: model.replicas for name, model in models.items()})
 pulumi.export("namespace", cluster.namespace)
+if config.monitoring.enabled:
+    pulumi.export("monitoring", MonitoringStack.of(config, cluster).outputs)

@@ -8,6 +8,7 @@ from components import (
     settings_checks_create,
     settings_checks_expose,
     settings_checks_models,
+    settings_checks_monitoring,
     settings_checks_ollama,
     settings_checks_pod,
     settings_checks_servers,
@@ -21,6 +22,7 @@ from components.settings_raw import Check, Raw, ServerCheck, servers
 _CHECKS: tuple[Check, ...] = (
     *settings_checks_stack.CHECKS,
     *settings_checks_store.CHECKS,
+    *settings_checks_monitoring.CHECKS,
     *settings_checks_servers.CHECKS,
     *settings_checks_models.CHECKS,
     *settings_checks_expose.CHECKS,
