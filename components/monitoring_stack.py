@@ -235,6 +235,7 @@ class MonitoringStack(pulumi.ComponentResource):
             *self._role(names.OPERATOR, operator.rules()),
             *self._cluster_role(names.OPERATOR, operator.cluster_rules()),
         ]
+        self._budget(names.OPERATOR, names.selector(names.OPERATOR, self._prefix))
         spec = operator.deployment(
             self._prefix,
             image=image("prometheus-operator", digests),
@@ -256,7 +257,7 @@ class MonitoringStack(pulumi.ComponentResource):
             string_data={"alertmanager.yaml": yaml.safe_dump(alertmanager.config(settings), sort_keys=False)},
             opts=self._inside,
         )
-        self._budget(names.ALERTMANAGER)
+        self._budget(names.ALERTMANAGER, names.operated(names.ALERTMANAGER))
         reference, version = self._image("alertmanager")
         spec = alertmanager.spec(settings, image=reference, version=version, storage_class=self._args.storage_class)
         return self._custom(
@@ -278,7 +279,7 @@ class MonitoringStack(pulumi.ComponentResource):
                     opts=self._inside,
                 )
             )
-        self._budget(names.PROMETHEUS)
+        self._budget(names.PROMETHEUS, names.operated(names.PROMETHEUS))
         reference, version = self._image("prometheus")
         spec = prometheus.spec(
             self._prefix,
@@ -349,11 +350,11 @@ class MonitoringStack(pulumi.ComponentResource):
         )
         return [role, binding]
 
-    def _budget(self, part: str) -> None:
+    def _budget(self, part: str, selected: dict[str, str]) -> None:
         k8s.policy.v1.PodDisruptionBudget(
             f"{self._name}-{part}-budget",
             metadata=self._metadata(part, part),
-            spec=wire(workload.disruption_budget(names.operated(part))),
+            spec=wire(workload.disruption_budget(selected)),
             opts=self._inside,
         )
 

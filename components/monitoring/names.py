@@ -1,5 +1,7 @@
 """Names, labels and ports that the parts of the monitoring stack know each other by."""
 
+from typing import Any
+
 from components.labels import labels, namespace_labels, selector_labels
 
 PROMETHEUS_PORT = 9090
@@ -57,3 +59,22 @@ def scraper(prefix: str) -> dict[str, object]:
         "namespaceSelector": {"matchLabels": space},
         "podSelector": {"matchLabels": operated(PROMETHEUS)},
     }
+
+
+ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+_TOKEN_S = 3600
+
+
+def token_volume() -> dict[str, Any]:
+    """The service account's token for one container alone, instead of for all of a pod, and for an hour."""
+    sources = [
+        {"serviceAccountToken": {"path": "token", "expirationSeconds": _TOKEN_S}},
+        {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+        {"downwardAPI": {"items": [{"path": "namespace", "fieldRef": {"fieldPath": "metadata.namespace"}}]}},
+    ]
+    return {"name": "api-access", "projected": {"sources": sources}}
+
+
+def token_mount() -> dict[str, Any]:
+    """Where client libraries look for it."""
+    return {"name": "api-access", "mountPath": ACCOUNT, "readOnly": True}

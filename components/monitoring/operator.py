@@ -80,6 +80,7 @@ def deployment(prefix: str, *, image: str, reloader: str) -> dict[str, Any]:
         "livenessProbe": {**probe, "periodSeconds": 20, "failureThreshold": 3},
         "resources": SIZE.resources(),
         "securityContext": pod_security.CONTAINER,
+        "volumeMounts": [names.token_mount()],
     }
     return {
         "replicas": 1,
@@ -90,10 +91,10 @@ def deployment(prefix: str, *, image: str, reloader: str) -> dict[str, Any]:
             "metadata": {"labels": names.object_labels(names.OPERATOR, prefix)},
             "spec": {
                 **pod_security.POD_SPEC,
-                "automountServiceAccountToken": True,
                 "serviceAccountName": names.OPERATOR,
                 "topologySpreadConstraints": workload.spread(chosen),
                 "containers": [container],
+                "volumes": [names.token_volume()],
             },
         },
     }

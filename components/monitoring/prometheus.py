@@ -7,7 +7,7 @@ from typing import Any
 from components import pod_security, workload
 from components.cluster_baseline import Demand
 from components.monitoring import names
-from components.quantity import parse_bytes
+from components.quantity import format_bytes, parse_bytes
 from components.settings_monitoring import PrometheusSettings, RemoteWriteSettings
 from components.sizes import Size
 
@@ -19,8 +19,8 @@ SAMPLE_LIMIT = 20_000
 
 def size(settings: PrometheusSettings) -> Size:
     """Of one replica: half of its memory is asked for, as most of the rest is a cache of what was just queried."""
-    half = parse_bytes(settings.memory) // 2
-    return Size(cpu="100m", cpu_limit="2", memory=str(half), memory_limit=settings.memory, storage=settings.storage)
+    half = format_bytes(parse_bytes(settings.memory) / 2)
+    return Size(cpu="100m", cpu_limit="2", memory=half, memory_limit=settings.memory, storage=settings.storage)
 
 
 def demand(settings: PrometheusSettings) -> Demand:
@@ -67,12 +67,11 @@ def kubelet_scrapes(prefix: str) -> list[dict[str, Any]]:
 
     Of the containers only what the rules and dashboards use is kept: a kubelet tells of everything on its node.
     """
-    account = "/var/run/secrets/kubernetes.io/serviceaccount"
     common: dict[str, Any] = {
         "scheme": "https",
         "kubernetes_sd_configs": [{"role": "node"}],
-        "authorization": {"credentials_file": f"{account}/token"},
-        "tls_config": {"ca_file": f"{account}/ca.crt"},
+        "authorization": {"credentials_file": f"{names.ACCOUNT}/token"},
+        "tls_config": {"ca_file": f"{names.ACCOUNT}/ca.crt"},
         "sample_limit": SAMPLE_LIMIT,
     }
     node = {"source_labels": ["__meta_kubernetes_node_name"], "target_label": "node"}
@@ -152,6 +151,9 @@ def spec(
         "evaluationInterval": f"{settings.scrape_seconds}s",
         "externalLabels": {"stack": prefix},
         "serviceAccountName": names.PROMETHEUS,
+        "automountServiceAccountToken": False,
+        "volumes": [names.token_volume()],
+        "volumeMounts": [names.token_mount()],
         "podMetadata": {"labels": {"app.kubernetes.io/part-of": "echorator"}},
         **pods(size(settings), names.operated(names.PROMETHEUS)),
         "storage": {
