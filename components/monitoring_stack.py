@@ -15,6 +15,7 @@ from components import workload
 from components.cluster import Cluster
 from components.labels import namespace_labels
 from components.monitoring import alertmanager, exporters, names, network, operator, prometheus, scrape
+from components.monitoring.dashboards import BOARDS
 from components.monitoring.rules import rule_groups
 from components.settings import Settings
 from components.settings_monitoring import MonitoringSettings
@@ -74,6 +75,8 @@ class MonitoringStack(pulumi.ComponentResource):
             self._custom("PodMonitor", one.name, one.spec(), after=ready[:1])
         groups = rule_groups(args.settings, args.replicas, store=args.store)
         self._custom("PrometheusRule", "echorator", {"groups": groups}, after=ready[:1])
+        if args.settings.dashboards:
+            self._dashboards()
         port = names.PROMETHEUS_PORT
         self.prometheus = f"http://prometheus-operated.{self.namespace}.svc.cluster.local:{port}" if bring else None
         self.outputs = {"namespace": self.namespace, "prometheus": self.prometheus}
@@ -114,6 +117,17 @@ class MonitoringStack(pulumi.ComponentResource):
                 },
                 spec=wire(network.scraped(one.selected, peer, one.port_number)),
                 opts=self._outer,
+            )
+
+    def _dashboards(self) -> None:
+        for board in BOARDS:
+            metadata = self._metadata(f"dashboard-{board.name}", "dashboards")
+            metadata["labels"] = {**metadata["labels"], "grafana_dashboard": "1"}
+            k8s.core.v1.ConfigMap(
+                f"{self._name}-dashboard-{board.name}",
+                metadata=metadata,
+                data={f"{board.name}.json": board.text()},
+                opts=self._inside,
             )
 
     def _custom(

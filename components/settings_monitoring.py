@@ -94,5 +94,7 @@ class MonitoringSettings(Section):
     alertmanager: AlertmanagerSettings = AlertmanagerSettings()
     objectives: ObjectiveSettings = ObjectiveSettings()
     node_exporter: bool = True
+    dashboards: bool = True
+    """Put the dashboards into ConfigMaps, where the sidecar of Grafana's chart finds them by their label."""
     runbooks: str = "docs/runbooks"
     """Beginning of the address of a runbook: alerts link to `<runbooks>/<alert>.md`."""

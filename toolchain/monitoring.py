@@ -23,10 +23,10 @@ from toolchain.node.errors import NodeError
 
 DEFINITIONS = "prometheus-operator-bundle"
 """Tool that holds the operator's resource definitions, among other objects."""
-PROGRAMS = ("promtool", "amtool", "prometheus", "prometheus-alertmanager")
+PROGRAMS = ("promtool", "amtool", "prometheus", "prometheus-alertmanager", "prometheus-node-exporter")
 """Debian's programs with which rules, routes and queries are tested."""
 
-_PACKAGES = Debs(alone=("prometheus", "prometheus-alertmanager"))
+_PACKAGES = Debs(alone=("prometheus", "prometheus-alertmanager", "prometheus-node-exporter"))
 _KIND = re.compile(r"^kind: CustomResourceDefinition$", re.MULTILINE)
 _NAME = re.compile(r"^  name: ([a-z.]+\.monitoring\.coreos\.com)$", re.MULTILINE)
 _PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
@@ -95,13 +95,13 @@ def programs(cache: Path) -> Mapping[str, Path]:
                 )
                 if done.returncode:
                     raise ImageError(f"Debian packages: {one.file} cannot be unpacked: {done.stderr.strip()}")
+            # Alertmanager reads a template below usr/share, so the tree stays as it is.
             fresh = folder.with_name(f"{folder.name}.{os.getpid()}")
             fresh.mkdir()
-            for name in PROGRAMS:
-                shutil.move(Path(scratch) / "usr/bin" / name, fresh / name)
+            shutil.move(Path(scratch) / "usr", fresh / "usr")
             try:
                 fresh.rename(folder)
             except OSError:
                 # Another process was faster.
                 shutil.rmtree(fresh)
-    return {name: folder / name for name in PROGRAMS}
+    return {name: folder / "usr/bin" / name for name in PROGRAMS}

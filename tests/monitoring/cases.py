@@ -331,22 +331,22 @@ OWN_CASES: Mapping[str, Case] = {
         {f"prometheus_notifications_dropped_total{{{ME}}}": "0+1x20"},
         {"all are sent": {f"prometheus_notifications_dropped_total{{{ME}}}": "0x20"}},
     ),
-    "PrometheusVolumeFilling": Case(
+    "HistoryCutShort": Case(
         15,
         {"job": "prometheus", "pod": "prometheus-0"},
         {
-            f"prometheus_tsdb_storage_blocks_bytes{{{ME}}}": "80x30",
-            f"prometheus_tsdb_wal_storage_size_bytes{{{ME}}}": "12x30",
-            f"prometheus_tsdb_head_chunks_storage_size_bytes{{{ME}}}": "5x30",
-            f"prometheus_tsdb_retention_limit_bytes{{{ME}}}": "80x30",
+            f"prometheus_tsdb_storage_blocks_bytes{{{ME}}}": "97x30",
+            f"prometheus_tsdb_retention_limit_bytes{{{ME}}}": "100x30",
         },
         {
-            "blocks up to their limit, and room for the log": {
+            "room is left": {
                 f"prometheus_tsdb_storage_blocks_bytes{{{ME}}}": "80x30",
-                f"prometheus_tsdb_wal_storage_size_bytes{{{ME}}}": "5x30",
-                f"prometheus_tsdb_head_chunks_storage_size_bytes{{{ME}}}": "2x30",
-                f"prometheus_tsdb_retention_limit_bytes{{{ME}}}": "80x30",
-            }
+                f"prometheus_tsdb_retention_limit_bytes{{{ME}}}": "100x30",
+            },
+            "no limit is set": {
+                f"prometheus_tsdb_storage_blocks_bytes{{{ME}}}": "80x30",
+                f"prometheus_tsdb_retention_limit_bytes{{{ME}}}": "0x30",
+            },
         },
     ),
     "TooManySeries": Case(

@@ -154,7 +154,7 @@ _MONITORING_UNUSED = (
     "etc/logrotate.d/*",
     "etc/prometheus/*",
     "usr/lib/systemd/*",
-    "usr/share/prometheus/*",
+    "usr/share/prometheus/web/*",
     "usr/bin/tsdb",
     "usr/bin/promtool",
     "usr/bin/amtool",
