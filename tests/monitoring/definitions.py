@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
@@ -30,9 +30,9 @@ def schemas() -> Mapping[str, Mapping[str, Any]]:
 def strange(value: Any, schema: Mapping[str, Any], place: str) -> Iterator[str]:
     """Yield the paths of what the schema has no place for, or of another type."""
     if isinstance(value, Mapping):
-        yield from _map(value, schema, place)
+        yield from _map(cast("Mapping[str, Any]", value), schema, place)
     elif isinstance(value, list):
-        for index, item in enumerate(value):
+        for index, item in enumerate(cast("list[Any]", value)):
             yield from strange(item, schema.get("items", {}), f"{place}[{index}]")
     elif not schema.get("x-kubernetes-int-or-string"):
         yield from _scalar(value, schema, place)

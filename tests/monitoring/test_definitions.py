@@ -40,7 +40,7 @@ def test_fields_are_known(settings: dict[str, Any]) -> None:
 
 
 def test_a_strange_field_is_told() -> None:
-    odd = {"spec": {"podMetricsEndpoints": [{"prt": "http", "interval": 5}], "selector": {}}}
+    odd: dict[str, Any] = {"spec": {"podMetricsEndpoints": [{"prt": "http", "interval": 5}], "selector": {}}}
     told = list(strange(odd, schemas()["PodMonitor"], "m"))
     assert "m.spec.podMetricsEndpoints[0].prt" in told
     assert any("interval is no string" in one for one in told)

@@ -68,11 +68,12 @@ def prometheus(rig: Rig, registry: Registry, tmp_path: Path) -> Iterator[Prometh
         told = stack.enter_context(exporter(TOLD))
         agent = rig.start()
         replica = {"namespace": "models", "server": "chat", "pod": "chat-0", "role": "inference"}
-        jobs = {
+        nothing: dict[str, str] = {}
+        jobs: dict[str, tuple[str, dict[str, str]]] = {
             "ollama": (agent.face.removeprefix("http://"), replica),
             "model-store": (store.host, {"namespace": "models", "pod": "model-store-0"}),
             "node-exporter": (node.host, {"pod": "node-exporter-0"}),
-            "told": (told, {}),
+            "told": (told, nothing),
         }
         server = Prometheus(folder, jobs, manager.host)
         server.start(60)
