@@ -4,6 +4,7 @@ import pulumi
 
 from components import settings, sizes, wanted_models
 from components.fleet import Fleet
+from components.monitoring_stack import MonitoringStack
 from components.ollama_model import bring
 from components.ollama_server import OllamaServer, OllamaServerArgs
 
@@ -44,3 +45,5 @@ for wanted in config.servers:
 pulumi.export("namespace", f"{config.namespace}-models")
 if config.clusters:
     pulumi.export("clusters", fleet.summary())
+if config.monitoring.enabled and fleet.primary is not None:
+    pulumi.export("monitoring", MonitoringStack.of(config, fleet.primary.cluster).outputs)

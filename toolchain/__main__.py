@@ -113,6 +113,12 @@ def faults() -> None:
 
 
 @app.command()
+def drill() -> None:
+    """Break things on the local cluster and see that the right alert fires (docs/monitoring.md)."""
+    raise typer.Exit(testing.test(["tests/drill", "-s", "-q"]))
+
+
+@app.command()
 def bench() -> None:
     """Measure the figures of docs/figures.md, side by side in one run."""
     policies = "tests/policies/test_pack.py::test_a_thousand_resources_take_less_than_two_seconds"

