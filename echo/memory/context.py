@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -16,7 +15,7 @@ from echo.memory.clock import Clock
 from echo.memory.database import Database
 from echo.memory.embedder import Embedder, Vector, vectors_of
 from echo.memory.errors import EmbeddingMismatchError, UnknownSpaceError
-from echo.memory.ids import RandomBytes, new_id
+from echo.memory.ids import IdMaker
 from echo.memory.limits import Limits
 
 
@@ -43,16 +42,12 @@ class Context:
     embedder: Embedder
     clock: Clock
     limits: Limits
-    random: RandomBytes
+    new_id: IdMaker
     _row: SpaceRow | None = field(default=None, init=False)
 
     def checker(self) -> Checker:
         """A fresh collection of faults."""
         return Checker(self.limits)
-
-    def new_id(self, now: datetime) -> UUID:
-        """A fresh id."""
-        return new_id(now, self.random)
 
     async def row(self) -> SpaceRow:
         """The space as it was last seen.

@@ -88,6 +88,8 @@ async def _compare(
         if what is Relation.CONTRADICTION:
             if resolved := await _contradict(connection, space, one, other, now):
                 done.contradictions.append(resolved)
+                if resolved[0] == one.id:
+                    return likes
         elif what is Relation.ALIKE and _earlier(other, one):
             likes.append((found.id, found.score))
     return likes
@@ -139,8 +141,8 @@ async def _contradict(
 ) -> tuple[UUID, UUID] | None:
     """Mark it; resolve it to the newer fact where both come from the same source."""
     new, old = newer(one, other)
-    await _edges(connection, space, [(new.id, old.id, 1.0)], AssociationKind.CONTRADICTS, now)
-    if new.source != old.source:
+    marked = await _edges(connection, space, [(new.id, old.id, 1.0)], AssociationKind.CONTRADICTS, now)
+    if not marked or new.source != old.source:
         # Two witnesses who disagree: which of them errs cannot be told from the order in which they spoke.
         return None
     ended = await database.rows(connection, SUPERSEDE, space=space.id, olds=[old.id], since=[new.valid_from], now=now)

@@ -168,6 +168,7 @@ async def _purge(connection: AsyncConnection, space_id: int, ids: Sequence[UUID]
     found = await database.rows(connection, _WITH_DERIVED, space=space_id, ids=list(ids))
     gone = sorted(one.id for one in found)
     await database.run(connection, _DROP_WORDS, space=space_id, ids=gone)
+    await database.run(connection, _DROP_PATTERNS, space=space_id, ids=gone)
     await database.run(connection, _DROP_TRACES, space=space_id, ids=gone)
     await database.run(connection, _DROP_EXPERIENCES, space=space_id, ids=gone)
     await database.run(connection, _PURGE, space=space_id, ids=gone)
@@ -257,6 +258,11 @@ WITH RECURSIVE gone (id) AS (
     WHERE m.space_id = CAST(:space AS bigint) AND (m.merged_into = g.id OR m.source_ids @> ARRAY[g.id::text])
 )
 SELECT id FROM gone
+"""
+# A pattern that was seen nowhere else is named after the purged words.
+_DROP_PATTERNS = """
+DELETE FROM echo.patterns
+WHERE space_id = CAST(:space AS bigint) AND source_ids <> '{}' AND source_ids <@ CAST(:ids AS uuid[])
 """
 _DROP_TRACES = """
 UPDATE echo.patterns SET source_ids = ARRAY(

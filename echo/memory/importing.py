@@ -159,9 +159,11 @@ RETURNING m.id
 def _plain(table: str, columns: str, same: str = "false") -> str:
     return f"""
 INSERT INTO echo.{table} (space_id, {columns})
-SELECT CAST(:space AS bigint), {columns} FROM {_RECORDS.format(table=table)} r WHERE {_UNUSED} AND NOT EXISTS (
+SELECT CAST(:space AS bigint), {columns} FROM {_RECORDS.format(table=table)} WITH ORDINALITY r
+WHERE {_UNUSED} AND NOT EXISTS (
     SELECT FROM echo.{table} t WHERE t.space_id = CAST(:space AS bigint) AND {same}
 )
+ORDER BY r.ordinality
 ON CONFLICT DO NOTHING RETURNING 1
 """
 

@@ -139,9 +139,9 @@ FROM (
     SELECT memory_id FROM echo.embeddings
     WHERE space_id = CAST(:space AS bigint) AND generation = CAST(:generation AS integer) AND fresh AND live
     LIMIT CAST(:batch AS integer) FOR NO KEY UPDATE SKIP LOCKED
-) AS some
+) AS part
 WHERE e.space_id = CAST(:space AS bigint) AND e.generation = CAST(:generation AS integer)
-    AND e.memory_id = some.memory_id
+    AND e.memory_id = part.memory_id
 RETURNING e.memory_id
 """
 

@@ -12,7 +12,7 @@ from echo.memory.context import Context
 from echo.memory.database import Database
 from echo.memory.embedder import Embedder
 from echo.memory.errors import SchemaOutdatedError, SpaceExistsError
-from echo.memory.ids import RandomBytes
+from echo.memory.ids import IdMaker, RandomBytes
 from echo.memory.limits import Limits
 from echo.memory.records import SpaceInfo
 from echo.memory.space import MemorySpace
@@ -49,7 +49,7 @@ class MemoryStore:
         self._limits = limits
         self._retrieval = retrieval
         self._fading = fading
-        self._random = random
+        self._new_id = IdMaker(random)
 
     @classmethod
     async def open(
@@ -193,7 +193,7 @@ class MemoryStore:
             embedder=self._embedder,
             clock=self._clock,
             limits=self._limits,
-            random=self._random,
+            new_id=self._new_id,
         )
         return MemorySpace(context, retrieval=self._retrieval, fading=self._fading)
 

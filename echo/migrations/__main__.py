@@ -1,5 +1,7 @@
 """``python -m echo.migrations``: bring the database's schema to the version of this code.
 
+``up`` runs the steps, ``status`` lists them, ``indexes`` builds the HNSW indexes that large spaces lack.
+
 The database is named by ``ECHO_DATABASE_URL`` (a file that holds the URL: ``ECHO_DATABASE_URL_FILE``), with the role
 that owns the schema; ``ECHO_SERVICE_ROLE`` is the role that the service logs in with.
 """
@@ -15,6 +17,7 @@ from pathlib import Path
 import asyncpg
 
 from echo.driver import connect
+from echo.migrations import indexes
 from echo.migrations.runner import MigrationError, migrate, status
 from echo.migrations.steps import LATEST
 
@@ -49,6 +52,10 @@ async def run(command: str, role: str | None) -> int:
             behind = LATEST - max((one.version for one in done), default=0)
             sys.stdout.write("the schema is up to date\n" if behind <= 0 else f"{behind} steps are to be run\n")
             return 0 if behind <= 0 else 3
+        if command == "indexes":
+            done = await indexes.build(connection, say=_say)
+            _say(f"{len(done)} indexes were built")
+            return 0
         version = await migrate(connection, service_role=role, say=_say)
         sys.stdout.write(f"the schema is at version {version}\n")
         return 0
@@ -59,7 +66,7 @@ async def run(command: str, role: str | None) -> int:
 def main() -> int:
     """Parse the command line; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m echo.migrations", description=__doc__)
-    parser.add_argument("command", nargs="?", default="up", choices=("up", "status"))
+    parser.add_argument("command", nargs="?", default="up", choices=("up", "status", "indexes"))
     parser.add_argument("--service-role", default=os.environ.get("ECHO_SERVICE_ROLE"))
     given = parser.parse_args()
     try:

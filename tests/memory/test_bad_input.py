@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID, uuid4
@@ -40,7 +40,8 @@ NAIVE = datetime(2026, 1, 1)  # noqa: DTZ001
 
 
 def _memory(**changes: Any) -> NewMemory:
-    return NewMemory(**{"content": "fine", **changes})
+    fields: dict[str, Any] = {"content": "fine", **changes}
+    return NewMemory(**fields)
 
 
 BAD: list[tuple[str, dict[str, Any], str]] = [
@@ -202,7 +203,7 @@ async def test_bad_edges_and_walks(space: MemorySpace) -> None:
 
 
 async def test_bad_experiences_observations_and_states(space: MemorySpace) -> None:
-    calls: list[Callable[[], Coroutine[Any, Any, object]]] = [
+    calls: Sequence[Callable[[], Coroutine[Any, Any, object]]] = [
         lambda: space.record_experience(NewExperience(input="")),
         lambda: space.record_experience(NewExperience(input="a", feedback=2)),
         lambda: space.record_experience(NewExperience(input="a", occurred_at=NAIVE)),
@@ -247,7 +248,7 @@ _FILTERS = _odd(
 
 def _given_to(memory: dict[str, Any], query: dict[str, Any], where: dict[str, Any]) -> tuple[NewMemory, Query]:
     query.pop("where", None)
-    return NewMemory(**{"content": "x", **memory}), Query(where=Filter(**where), **query)
+    return _memory(**memory), Query(where=Filter(**where), **query)
 
 
 @pytest.mark.timeout(300)

@@ -11,7 +11,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from echo.driver import Connection, connect
+from echo.driver import Connection, connect, sqlstate
 from echo.memory import (
     AssociationKind,
     MemoryStore,
@@ -105,7 +105,7 @@ async def test_sql_cannot_write_across(store: MemoryStore, urls: Urls) -> None:
             moved = f"UPDATE echo.{table} SET space_id = $1"
             with pytest.raises(asyncpg.PostgresError) as refused:
                 await connection.execute(moved, theirs)
-            assert refused.value.sqlstate in {"42501", "23503", "428C9"}, table  # pyright: ignore[reportUnknownMemberType]
+            assert sqlstate(refused.value) in {"42501", "23503", "428C9"}, table
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.execute(
                 "INSERT INTO echo.postings (space_id, stem, memory_id, frequency, words) VALUES ($1, 'a', $2, 1, 1)",

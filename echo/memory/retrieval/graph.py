@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -54,7 +55,8 @@ def spread(active: Mapping[UUID, Activation], edges: Sequence[Edge], *, decay: f
     best: dict[UUID, tuple[float, tuple[UUID, ...]]] = {}
     for here in sorted(flows):
         ways = flows[here]
-        whole = max(1.0, sum(ways.values()))
+        # Exact, since the database gives edges in any order, and a sum that depends on it would too.
+        whole = max(1.0, math.fsum(ways.values()))
         for there in sorted(ways):
             if there in active[here].path:
                 continue
