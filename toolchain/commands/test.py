@@ -19,7 +19,9 @@ from toolchain.stack import policies
 
 # What the tests with real parts need where no local cluster is started.
 PART_TOOLS = (catalog.DEBS, "ollama", *catalog.MODEL_TOOLS)
-NODE_TOOLS = tuple(dict.fromkeys((*local.CLUSTER_TOOLS, "kubectl", *catalog.REDUCED_TOOLS, *catalog.CRD_TOOLS)))
+NODE_TOOLS = tuple(
+    dict.fromkeys((*local.CLUSTER_TOOLS, "kubectl", *catalog.REDUCED_TOOLS, *catalog.CRD_TOOLS, *catalog.PACKAGE_TOOLS))
+)
 
 
 def test(arguments: Sequence[str]) -> int:
