@@ -43,24 +43,36 @@ class Fleet:
     """None while Cluster API is still making it; then no server runs there."""
 
     @classmethod
-    def of(cls, config: Settings) -> "Fleet":
+    def of(cls, config: Settings, *, parent: pulumi.Resource | None = None, prefix: str = "") -> "Fleet":
         """Registers each cluster and its store.
+
+        Args:
+            config: of the whole stack.
+            parent: of what is registered.
+            prefix: begins the Pulumi names.
 
         Raises:
             pulumi.RunError: the stack must not touch one of them.
         """
         found: dict[str, Place] = {}
+        under = pulumi.ResourceOptions(parent=parent)
+
+        def named(resource: str, cluster: ListedClusterSettings) -> str:
+            return f"{prefix}{name_of(resource, cluster)}"
+
         for one in config.all_clusters:
             made: list[pulumi.Resource] = []
             if one.cluster_api is not None:
                 managed = ManagedClusterArgs(
                     environment=config.environment, prefix=config.namespace, cluster=one.name, settings=one.cluster_api
                 )
-                made.append(ManagedCluster(named("managed", one), managed))
+                made.append(ManagedCluster(named("managed", one), managed, under))
             if one.reachable:
-                found[one.name] = _place(config, one, made)
+                after = pulumi.ResourceOptions.merge(under, pulumi.ResourceOptions(depends_on=made))
+                cluster = _cluster(config, one, named("cluster", one), after)
+                found[one.name] = Place(one, cluster, _store(config, one, cluster, named("store", one), under))
             elif one.lost and one.context is not None:
-                LostCluster(named("cluster", one), one.context)
+                LostCluster(named("cluster", one), one.context, under)
         return cls(found, found.get(config.all_clusters[0].name))
 
     def place_of(self, server: ServerSettings) -> Place:
@@ -77,7 +89,7 @@ class Fleet:
         }
 
 
-def named(resource: str, cluster: ListedClusterSettings) -> str:
+def name_of(resource: str, cluster: ListedClusterSettings) -> str:
     """The Pulumi name of what each cluster has.
 
     It depends on the cluster's name alone: whoever swaps the roles keeps what both clusters have, and a stack that had
@@ -91,13 +103,12 @@ def servers_on(config: Settings, cluster: ListedClusterSettings) -> Sequence[Ser
     return [one for one in config.servers if one.url is None and config.cluster_of(one).name == cluster.name]
 
 
-def _place(config: Settings, settings: ListedClusterSettings, made: Sequence[pulumi.Resource]) -> Place:
-    here = servers_on(config, settings)
-    demands = [sizes.demand_of(server) for server in here]
+def _cluster(config: Settings, settings: ListedClusterSettings, name: str, opts: pulumi.ResourceOptions) -> Cluster:
+    demands = [sizes.demand_of(server) for server in servers_on(config, settings)]
     if config.model_store.enabled:
         demands.append(model_store_objects.size(config.model_store.storage).demand(1))
-    cluster = Cluster(
-        named("cluster", settings),
+    return Cluster(
+        name,
         ClusterArgs(
             environment=config.environment,
             prefix=config.namespace,
@@ -108,18 +119,17 @@ def _place(config: Settings, settings: ListedClusterSettings, made: Sequence[pul
             storage=settings.storage,
             secrets_at_rest=settings.secrets_at_rest,
         ),
-        pulumi.ResourceOptions(depends_on=list(made)) if made else None,
+        opts,
     )
-    return Place(settings, cluster, _store(config, settings, cluster, here))
 
 
 def _store(
-    config: Settings, settings: ListedClusterSettings, cluster: Cluster, here: Sequence[ServerSettings]
+    config: Settings, settings: ListedClusterSettings, cluster: Cluster, name: str, opts: pulumi.ResourceOptions
 ) -> ModelStore | None:
     if not config.model_store.enabled:
         return None
     return ModelStore(
-        named("store", settings),
+        name,
         ModelStoreArgs(
             cluster=cluster,
             storage=config.model_store.storage,
@@ -129,8 +139,8 @@ def _store(
             collect=config.model_store.collect,
             # Of all servers, also those elsewhere: what a store has must still be there when they come over.
             wanted=wanted_models.store_wanted(config.servers),
-            clients=[objects.pullers(one.name, one.volume) for one in here],
+            clients=[objects.pullers(one.name, one.volume) for one in servers_on(config, settings)],
             image_digests=config.image_digests,
         ),
-        pulumi.ResourceOptions(depends_on=[cluster]),
+        pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[cluster])),
     )

@@ -90,6 +90,7 @@ def bring(
     cluster: Cluster | None,
     *,
     after: Sequence[pulumi.Resource] = (),
+    prefix: str = "",
 ) -> dict[str, OllamaModel]:
     """The models of one server, by name.
 
@@ -100,6 +101,7 @@ def bring(
         cluster: where it runs; None for one that was adopted by `url`.
         after: the model store. The pods start beside it, and their agents try until it is there; but a deploy counts
             their tries, and so begins to look only then.
+        prefix: begins the Pulumi names.
     """
     made: dict[str, OllamaModel] = {}
     for entry in _in_order(document):
@@ -114,7 +116,9 @@ def bring(
         )
         # On a server without agents it is the deploy that creates them, in this order.
         before = [*(after if cluster is not None else ()), *(made[base.name] for base in args.bases)]
-        made[entry.name] = OllamaModel(f"{settings.name}-{entry.name}", args, pulumi.ResourceOptions(depends_on=before))
+        made[entry.name] = OllamaModel(
+            f"{prefix}{settings.name}-{entry.name}", args, pulumi.ResourceOptions(depends_on=before)
+        )
     return made
 
 

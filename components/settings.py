@@ -50,6 +50,9 @@ class Settings(Section):
         return next((one for one in found if one.name == server.cluster), found[0])
 
 
+PROJECT = "echorator"
+"""What Pulumi.yaml calls the project, and what keys of the stack files begin with."""
+
 _TEXTS = ("environment", "namespace")
 """Top-level keys that hold plain text; the others hold JSON."""
 
@@ -133,6 +136,20 @@ def load() -> Settings:
     Raises:
         SettingsError: with every fault there is.
     """
+    project = pulumi.get_project()
+    stray = sorted(raw_config(PROJECT)[0]) if project != PROJECT else []
+    if stray:
+        # Pulumi would pass over them, and a production file would be deployed as an empty one.
+        raise SettingsError(
+            [
+                Fault(
+                    f"{PROJECT}:{key}",
+                    f"belongs to a project called `{PROJECT}`, but this one is `{project}`. Call it `{PROJECT}` in "
+                    f"Pulumi.yaml, or begin the key with `{project}:`",
+                )
+                for key in stray
+            ]
+        )
     return parse(*raw_config(pulumi.get_project()), contexts=True)
 
 

