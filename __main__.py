@@ -2,12 +2,13 @@
 
 import pulumi
 
-from components import model_store_objects, settings, sizes, wanted_models
+from components import gpu_node_pool, model_store_objects, settings, sizes, wanted_models
 from components import ollama_server_objects as objects
 from components.cluster import Cluster, ClusterArgs
 from components.model_store import ModelStore, ModelStoreArgs
 from components.ollama_model import bring
 from components.ollama_server import OllamaServer, OllamaServerArgs
+from components.placement import placement_of
 
 config = settings.load()
 hosted = {server.name: sizes.size_of(server) for server in config.servers if server.url is None}
@@ -25,6 +26,8 @@ cluster = Cluster(
         demands=demands,
     ),
 )
+
+pools = gpu_node_pool.register(config, cluster)
 
 store: ModelStore | None = None
 if config.model_store.enabled:
@@ -60,8 +63,9 @@ for wanted in config.servers:
             api_server=cluster.api_server,
             api_server_cidrs=config.cluster.api_server_cidrs,
             image_digests=config.image_digests,
+            placement=placement_of(config, wanted),
         ),
-        pulumi.ResourceOptions(depends_on=[cluster] if inside else []),
+        pulumi.ResourceOptions(depends_on=[cluster, *pools] if inside else []),
     )
     pulumi.export(f"{wanted.name}-endpoint", server.endpoint)
     if server.outside is not None:

@@ -12,9 +12,10 @@ import pulumi
 from pulumi.runtime import config as runtime_config
 from pydantic import Field, ValidationError
 
-from components import settings_checks
+from components import fit_check, settings_checks
 from components.settings_base import Section, Texts
 from components.settings_faults import Fault, shape_faults
+from components.settings_gpu import FitSettings, GpuPoolSettings
 from components.settings_server import ServerSettings
 from components.settings_store import ModelStoreSettings
 
@@ -43,6 +44,9 @@ class Settings(Section):
     cluster: ClusterSettings = ClusterSettings()
     model_store: ModelStoreSettings = ModelStoreSettings()
     servers: Annotated[tuple[ServerSettings, ...], Field(strict=False)] = ()
+    gpu_pools: Annotated[tuple[GpuPoolSettings, ...], Field(strict=False)] = ()
+    fit: FitSettings = FitSettings()
+    """What is done where a model does not fit, or where nobody knows."""
     image_digests: dict[str, str] = Field(default_factory=dict[str, str])
     """Image name in `components.versions.IMAGES` to the `sha256:<64 hex>` that is deployed."""
 
@@ -116,6 +120,8 @@ def validate(raw: Mapping[str, Any], found: list[Fault] | None = None) -> Settin
         faults += shape_faults(error, Settings)
     # Run on the raw data, and so also when a type is wrong elsewhere: one round shows everything.
     faults += settings_checks.faults(raw)
+    if settings is not None:
+        faults += fit_check.faults(settings)
     if settings is None or faults:
         raise SettingsError(faults)
     return settings
@@ -137,7 +143,7 @@ def _decoded(key: str, text: str, faults: list[Fault]) -> Any:  # noqa: ANN401
     try:
         return json.loads(text)
     except json.JSONDecodeError:
-        kind = "a list" if key == "servers" else "a map"
+        kind = "a list" if key in ("servers", "gpuPools") else "a map"
         faults.append(
             Fault(key, f"must be {kind}, not the text `{text}`. Set single keys with `pulumi config set --path`")
         )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from components.settings_faults import Fault, listed
 from components.settings_grammar import digest_faults, name_faults, object_faults, range_faults
 from components.settings_raw import Check, Raw, mapping, pairs, texts
-from components.versions import IMAGES
+from components.versions import ADDON_IMAGES, IMAGES
 
 _MOST_PORT = 65535
 
@@ -36,8 +36,8 @@ def _cluster(raw: Raw) -> Iterator[Fault]:
 
 def _image_digests(raw: Raw) -> Iterator[Fault]:
     for path, name, digest in pairs(raw.get("imageDigests"), "imageDigests"):
-        if name not in IMAGES:
-            yield Fault(path, f"unknown image. Legal names: {listed(IMAGES)}")
+        if name not in {**IMAGES, **ADDON_IMAGES}:
+            yield Fault(path, f"unknown image. Legal names: {listed([*IMAGES, *ADDON_IMAGES])}")
         yield from digest_faults(path, digest)
 
 

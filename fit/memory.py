@@ -18,7 +18,7 @@ GIB = 1024**3
 GPU_RESERVE = 457 * MIB
 """What Ollama keeps free of each GPU beside `gpuOverhead`."""
 
-PROCESS = 160 * MIB
+PROCESS = 128 * MIB
 """The server and one runner without a model's tensors: measured, see docs/gpus.md."""
 
 _PAD = 256

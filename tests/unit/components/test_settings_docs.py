@@ -147,7 +147,7 @@ def test_each_example_is_legal() -> None:
         assert all(key.startswith("echorator:") for key in example)
         context |= {key.removeprefix("echorator:"): value for key, value in example.items()}
         settings.validate(context)
-    assert set(context) == {"cluster", "modelStore", "servers", "imageDigests"}
+    assert set(context) == {"cluster", "modelStore", "servers", "gpuPools", "imageDigests"}
 
 
 def test_there_is_an_example_of_each_kind() -> None:
