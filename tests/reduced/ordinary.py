@@ -66,6 +66,8 @@ def main(spec: Path, name: str) -> None:
     answer: Any = None
     if name == "up":
         answer = dataclasses.asdict(reduced.up(tell, models=chat))
+    elif name == "bare":
+        answer = dataclasses.asdict(reduced.up(tell, models=()))
     elif name == "status":
         answer = dataclasses.asdict(reduced.status())
     else:
