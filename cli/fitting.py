@@ -36,7 +36,9 @@ def show(place: Place, output: Output) -> Exit:
 
 def table(found: list[Fit]) -> Table:
     """One row a model."""
-    drawn = Table("server", "model", "pool", "weights", "cache", "compute", "needs", "has", "fits", box=None, pad_edge=False)
+    drawn = Table(
+        "server", "model", "pool", "weights", "cache", "compute", "needs", "has", "fits", box=None, pad_edge=False
+    )
     for one in found:
         verdict = one.verdict
         if verdict is None:
