@@ -165,7 +165,7 @@ def test_legal(raw: dict[str, Any]) -> None:
 
 
 def test_all_faults_come_at_once() -> None:
-    wrong = {"name": "x", "accelerator": "none", "existing": {}, "timeSlicing": 0}
+    wrong: dict[str, Any] = {"name": "x", "accelerator": "none", "existing": {}, "timeSlicing": 0}
     found = refusal(
         {**pools(wrong), **one(gpus=1, pool="y", models=[{"name": "llama3.3:70b", "facts": {"layers": 0}}])}
     )
