@@ -1,11 +1,7 @@
-"""One control plane with KWOK's nodes for all tests here: real API server, controllers and scheduler, no containers.
-
-It is the reduced mode's, in a folder of the tests and without models.
-"""
+"""One control plane with KWOK's nodes for all tests here: real API server, controllers and scheduler, no containers."""
 
 from __future__ import annotations
 
-import json
 import secrets
 import subprocess
 from collections.abc import Callable, Iterator
@@ -14,13 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests.reduced import ordinary
+from tests.simulated.cluster import simulated
 from tests.support.kube import Kube
 from tests.support.prepared import prepared, tools
 from tests.support.stack import Engine, LiveStack
-from toolchain import catalog
-from toolchain.reduced import ours
-from toolchain.reduced.layout import REQUIRED_TOOLS
 
 CRDS = (
     "karpenter-crds.yaml",
@@ -32,18 +25,8 @@ CRDS = (
 
 @pytest.fixture(scope="package")
 def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("simulated")
-    state = folder / "state"
-    found = tools()
-    paths = {name: str(found.path(name)) for name in (*REQUIRED_TOOLS, *catalog.MODEL_TOOLS)}
-    spec = folder / "spec.json"
-    spec.write_text(json.dumps({"state": str(state), "id": secrets.token_hex(4), "tools": paths}))
-    try:
-        yield Path(ordinary.call(spec, "bare")["kubeconfig"])
-    finally:
-        mark = state / "mark"
-        if mark.exists():
-            ours.end(ours.read_mark(mark))
+    with simulated(tmp_path_factory.mktemp("simulated")) as found:
+        yield found
 
 
 @pytest.fixture(scope="package")
