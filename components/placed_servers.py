@@ -9,6 +9,7 @@ from components import sizes, wanted_models
 from components.fleet import Fleet
 from components.ollama_model import OllamaModel, bring
 from components.ollama_server import OllamaServer, OllamaServerArgs
+from components.placement import placement_of
 from components.settings import Settings
 from components.settings_server import ServerSettings
 
@@ -47,8 +48,9 @@ def place_server(
             api_server=() if place is None else place.cluster.api_server,
             api_server_cidrs=() if place is None else place.settings.api_server_cidrs,
             image_digests=config.image_digests,
+            placement=placement_of(config, wanted),
         ),
-        pulumi.ResourceOptions(parent=parent, depends_on=[] if place is None else [place.cluster]),
+        pulumi.ResourceOptions(parent=parent, depends_on=[] if place is None else [place.cluster, *place.pools]),
     )
     after = [] if place is None or place.store is None else place.store.ready
     cluster = None if place is None else place.cluster

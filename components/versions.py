@@ -96,6 +96,15 @@ DEBIAN_MONITORING_IMAGES: Mapping[str, Image] = MappingProxyType(
     }
 )
 """Stand-ins on the local cluster, from Debian 12's packages: other versions, and so other names."""
+ADDON_IMAGES: Mapping[str, Image] = MappingProxyType(
+    {
+        # renovate: datasource=docker depName=nvcr.io/nvidia/k8s-device-plugin
+        "nvidia-device-plugin": Image("nvcr.io/nvidia/k8s-device-plugin", "v0.17.1"),
+        # renovate: datasource=docker depName=docker.io/rocm/k8s-device-plugin
+        "amd-device-plugin": Image("docker.io/rocm/k8s-device-plugin", "1.31.0.10"),
+    }
+)
+"""What pods beside ours run, where the settings ask for them; the local registry has none of it."""
 
 CLUSTER_IMAGES: Mapping[str, Image] = MappingProxyType(
     {
@@ -109,10 +118,10 @@ CLUSTER_IMAGES: Mapping[str, Image] = MappingProxyType(
 
 
 def image(name: str, digests: Mapping[str, str] | None = None) -> str:
-    """The reference of one of `IMAGES`, with the digest that the stack pins for it, if it pins one.
+    """The reference of one of `IMAGES` or `ADDON_IMAGES`, with the digest that the stack pins for it, if it pins one.
 
     Args:
-        name: a key of `IMAGES` or `MONITORING_IMAGES`.
+        name: a key of `IMAGES`, `ADDON_IMAGES` or `MONITORING_IMAGES`.
         digests: image name to `sha256:<64 hex>`, from the setting `imageDigests`.
     """
-    return {**IMAGES, **MONITORING_IMAGES}[name].reference((digests or {}).get(name))
+    return {**IMAGES, **ADDON_IMAGES, **MONITORING_IMAGES}[name].reference((digests or {}).get(name))

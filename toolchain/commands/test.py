@@ -19,7 +19,7 @@ from toolchain.session import Session
 from toolchain.stack import policies
 
 # What the tests with real parts need where no local cluster is started.
-PART_TOOLS = (catalog.DEBS, "ollama", catalog.POSTGRES_TOOL, *catalog.MODEL_TOOLS)
+PART_TOOLS = (catalog.DEBS, "ollama", catalog.POSTGRES_TOOL, *catalog.MODEL_TOOLS, *catalog.CRD_TOOLS)
 NODE_TOOLS = tuple(
     dict.fromkeys(
         (
@@ -33,6 +33,8 @@ NODE_TOOLS = tuple(
         )
     )
 )
+
+_OWN_ENGINE = ("tests/reduced", "tests/simulated")
 
 
 def test(arguments: Sequence[str]) -> int:
@@ -52,9 +54,11 @@ def test(arguments: Sequence[str]) -> int:
         session, tools = bring_engine()
         variables = _variables(tools, ensure(PART_TOOLS)) | _engine_variables(session)
         return _pytest(["-m", "not cluster", *arguments], variables)
-    report.line("left out: tests/reduced, which needs an engine that this machine has from a release instead")
+    folders = " and ".join(_OWN_ENGINE)
+    report.line(f"left out: {folders}, which need an engine that this machine has from a release instead")
     parts = ensure(PART_TOOLS)
-    return _pytest(["-m", "not cluster", "--ignore=tests/reduced", *arguments], _variables(parts, parts))
+    left_out = [f"--ignore={folder}" for folder in _OWN_ENGINE]
+    return _pytest(["-m", "not cluster", *left_out, *arguments], _variables(parts, parts))
 
 
 def _on_a_node(arguments: Sequence[str]) -> int:
@@ -84,7 +88,7 @@ def _on_a_node(arguments: Sequence[str]) -> int:
 def _variables(tools: catalog.Tools, parts: catalog.Tools) -> dict[str, str]:
     record = paths.state_dir() / "test-tools.json"
     record.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    found = {name: str(path) for name, path in tools.paths.items()}
+    found = {name: str(path) for name, path in {**parts.paths, **tools.paths}.items()}
     record.write_text(json.dumps({"paths": found, "prefix": str(parts.debs_prefix)}))
     programs = monitoring.programs(paths.cache_dir() / "images")
     return {
