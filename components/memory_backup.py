@@ -28,7 +28,7 @@ def instances(settings: MemorySettings, environment: Environment) -> int:
 
 def size(settings: MemorySettings) -> Size:
     """Of each of them."""
-    chosen = replace(sizes.ECHO, storage=settings.storage)
+    chosen = replace(sizes.CLASSES["echo"], storage=settings.storage)
     if settings.resources is None:
         return chosen
     requests, limits = settings.resources.requests, settings.resources.limits

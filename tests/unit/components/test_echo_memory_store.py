@@ -24,7 +24,7 @@ from components.settings_memory import (
     RecoverySettings,
     RedisSettings,
 )
-from components.sizes import ECHO
+from components.sizes import CLASSES
 from tests.support.pulumi_mocks import Seen, deploy, kinds
 
 pytestmark = pytest.mark.usefixtures("local_kubeconfig")
@@ -145,7 +145,7 @@ def test_a_store_begins_as_a_copy() -> None:
             prefix="team",
             instances=1,
             image="postgres",
-            size=ECHO,
+            size=CLASSES["echo"],
             storage_class=None,
             priority="p",
             archive=postgres.Archive(url="https://g", authority="a", credentials="c", keep_days=30),

@@ -54,6 +54,7 @@ DEV = [
     ("kubernetes:scheduling.k8s.io/v1:PriorityClass", "cluster-priority-store"),
     ("pulumi-python:dynamic/echorator:OllamaModel", "chat-all-minilm:22m"),
     ("pulumi-python:dynamic/echorator:OllamaModel", "chat-smollm2:135m"),
+    ("pulumi-python:dynamic/echorator:SecretsAtRest", "cluster-secrets-at-rest"),
     ("pulumi-python:dynamic/echorator:VolumeGrowth", "chat-volumes"),
     ("pulumi:providers:kubernetes", "cluster-provider"),
 ]
