@@ -2,9 +2,10 @@
 
 import pulumi
 
-from components import model_store_objects, settings, sizes, wanted_models
+from components import echo_service_objects, model_store_objects, settings, sizes, wanted_models
 from components import ollama_server_objects as objects
 from components.cluster import Cluster, ClusterArgs
+from components.echo_service import EchoService, EchoServiceArgs
 from components.model_store import ModelStore, ModelStoreArgs
 from components.ollama_model import bring
 from components.ollama_server import OllamaServer, OllamaServerArgs
@@ -14,6 +15,7 @@ hosted = {server.name: sizes.size_of(server) for server in config.servers if ser
 demands = [sizes.demand_of(server) for server in config.servers if server.name in hosted]
 if config.model_store.enabled:
     demands.append(model_store_objects.size(config.model_store.storage).demand(1))
+demands += echo_service_objects.demands(config.echo)
 
 cluster = Cluster(
     "cluster",
@@ -59,6 +61,7 @@ for wanted in config.servers:
             store=None if store is None else model_store_objects.selector(cluster.prefix),
             api_server=cluster.api_server,
             api_server_cidrs=config.cluster.api_server_cidrs,
+            echo=echo_service_objects.asking(config.echo, cluster.prefix),
             image_digests=config.image_digests,
         ),
         pulumi.ResourceOptions(depends_on=[cluster] if inside else []),
@@ -66,8 +69,10 @@ for wanted in config.servers:
     pulumi.export(f"{wanted.name}-endpoint", server.endpoint)
     if server.outside is not None:
         pulumi.export(f"{wanted.name}-outside", server.outside)
-    models = bring(
-        document, server, wanted, cluster if inside else None, after=store.ready if store is not None else []
-    )
+    models = bring(document, server, wanted, cluster if inside else None, after=[] if store is None else store.ready)
     pulumi.export(f"{wanted.name}-models", {name: model.replicas for name, model in models.items()})
+if config.echo.enabled:
+    echo = EchoService("echo", EchoServiceArgs.of(config, cluster), pulumi.ResourceOptions(depends_on=[cluster]))
+    pulumi.export("echo-endpoint", echo.endpoint)
+    pulumi.export("echo-keys", echo.keys)
 pulumi.export("namespace", cluster.namespace)

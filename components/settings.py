@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError
 
 from components import settings_checks
 from components.settings_base import Section, Texts
+from components.settings_echo import EchoSettings
 from components.settings_faults import Fault, shape_faults
 from components.settings_server import ServerSettings
 from components.settings_store import ModelStoreSettings
@@ -43,6 +44,7 @@ class Settings(Section):
     cluster: ClusterSettings = ClusterSettings()
     model_store: ModelStoreSettings = ModelStoreSettings()
     servers: Annotated[tuple[ServerSettings, ...], Field(strict=False)] = ()
+    echo: EchoSettings = EchoSettings()
     image_digests: dict[str, str] = Field(default_factory=dict[str, str])
     """Image name in `components.versions.IMAGES` to the `sha256:<64 hex>` that is deployed."""
 

@@ -6,6 +6,7 @@ which `settings_faults.shape_faults` reports.
 
 from components import (
     settings_checks_create,
+    settings_checks_echo,
     settings_checks_expose,
     settings_checks_models,
     settings_checks_ollama,
@@ -25,6 +26,7 @@ _CHECKS: tuple[Check, ...] = (
     *settings_checks_models.CHECKS,
     *settings_checks_expose.CHECKS,
     *settings_checks_pod.CHECKS,
+    *settings_checks_echo.CHECKS,
 )
 _SERVER_CHECKS: tuple[ServerCheck, ...] = (
     *settings_checks_servers.SERVER_CHECKS,

@@ -108,9 +108,9 @@ class Echo(Server):
 
     def replicas(self) -> list[dict[str, Any]]:
         """What routing knows of the replicas."""
-        found: list[dict[str, Any]] = self.get("/admin/replicas", key=self.operator).raise_for_status().json()[
-            "replicas"
-        ]
+        found: list[dict[str, Any]] = (
+            self.get("/admin/replicas", key=self.operator).raise_for_status().json()["replicas"]
+        )
         return found
 
     def metric(self, name: str, **labels: str) -> float:
