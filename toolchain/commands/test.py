@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from toolchain import catalog, local, paths
+from toolchain import catalog, local, paths, side_environment
 from toolchain.build import progress
 from toolchain.build.builder import ensure
 from toolchain.commands.machines import bring_engine, bring_node, this_machine
@@ -22,12 +22,17 @@ PART_TOOLS = (catalog.DEBS, "ollama", *catalog.MODEL_TOOLS)
 NODE_TOOLS = tuple(dict.fromkeys((*local.CLUSTER_TOOLS, "kubectl", *catalog.REDUCED_TOOLS)))
 
 
+CLIENTS = "tests/clients"
+"""The environment of the clients that the echo service is tried with."""
+
+
 def test(arguments: Sequence[str]) -> int:
     """Run pytest with the tools and the cluster that the tests look for; returns its exit code.
 
     Args:
         arguments: for pytest, such as files or ``-k``; everything when empty.
     """
+    side_environment.prepare(paths.CHECKOUT, CLIENTS, "the clients under test")
     machine = this_machine()
     if machine.kind is Kind.NODE:
         return _on_a_node(arguments)
