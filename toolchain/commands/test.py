@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from toolchain import catalog, local, monitoring, paths
+from toolchain import catalog, local, monitoring, paths, side_environment
 from toolchain.build import progress
 from toolchain.build.builder import ensure
 from toolchain.commands import test_lanes
@@ -37,12 +37,17 @@ NODE_TOOLS = tuple(
 _OWN_ENGINE = ("tests/reduced", "tests/simulated")
 
 
+CLIENTS = "tests/clients"
+"""The environment of the clients that the echo service is tried with."""
+
+
 def test(arguments: Sequence[str]) -> int:
     """Run pytest with the tools and the cluster that the tests look for; returns its exit code.
 
     Args:
         arguments: for pytest, such as files or ``-k``; everything when empty.
     """
+    side_environment.prepare(paths.CHECKOUT, CLIENTS, "the clients under test")
     machine = this_machine()
     if machine.kind is Kind.NODE:
         return _on_a_node(arguments)
