@@ -33,7 +33,7 @@ class RetrievalWeights:
     """Edges followed from one memory: the heaviest."""
     exact_below: int = 10_000
     """A space with no more live memories than this is searched one by one, whether or not it has an index."""
-    text_budget: int = 20_000
+    text_budget: int = 5_000
     """Postings that one query reads: the rarest words first."""
 
 
