@@ -58,7 +58,7 @@ class Load:
     def _around(rng: np.random.Generator, centres: NDArray[np.float32], number: int) -> NDArray[np.float32]:
         chosen = centres[rng.integers(0, len(centres), number)]
         noise = rng.normal(size=(number, WIDTH)).astype(np.float32)
-        return chosen + _SPREAD * noise
+        return (chosen + _SPREAD * noise).astype(np.float32)
 
     @staticmethod
     def _words(rng: np.random.Generator, number: int) -> NDArray[np.int64]:
