@@ -125,7 +125,7 @@ def test_swapped_roles_move_what_follows_the_primary_one(
     moved = stack.up()
     # What counts and lets in the servers of a cluster changes on both.
     counted = {what for where in ("east", "west") for what in (f"cluster-{where}-quota", f"store-{where}-network")}
-    others = {name for name in moved.touched if not name.startswith(f"{MOVED}-") and name != stack.name}
+    others = {name for name in moved.touched if not name.startswith(MOVED) and name != stack.name}
     assert others == counted, moved.touched
     wait_for("the server is on the other cluster", lambda: f"{MOVED}-0" in pods(far, stack.namespace), 60)
     wait_for("and no more on the first", lambda: f"{MOVED}-0" not in pods(kube, stack.namespace), 60)
