@@ -4,7 +4,7 @@ SHELL := /bin/sh
 RUN := ./toolchain/bootstrap.sh
 ECHO := $(RUN) python -m toolchain
 
-.PHONY: help up ask status down shell pulumi preview-comment build check fix static workflows unit test bench faults
+.PHONY: help up ask status down shell pulumi preview-comment build check fix static workflows unit test bench drill faults
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ test: static ## every test; starts the local cluster if it does not run
 
 bench: ## the figures of docs/figures.md, side by side in one run
 	@$(ECHO) bench
+
+drill: ## break things on the local cluster: the right alert fires, and only it
+	@$(ECHO) drill
 
 faults: ## the slow fault runs of docs/reliability.md
 	@$(ECHO) faults

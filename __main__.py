@@ -4,6 +4,7 @@ import pulumi
 
 from components import settings
 from components.fleet import Fleet
+from components.monitoring_stack import MonitoringStack
 from components.placed_servers import place_server
 
 config = settings.load()
@@ -15,6 +16,9 @@ for wanted in config.servers:
     if placed.server.outside is not None:
         pulumi.export(f"{wanted.name}-outside", placed.server.outside)
     pulumi.export(f"{wanted.name}-models", {name: model.replicas for name, model in placed.models.items()})
+    pulumi.export(f"{wanted.name}-phases", {name: model.phase for name, model in placed.models.items()})
 pulumi.export("namespace", f"{config.namespace}-models")
 if config.clusters:
     pulumi.export("clusters", fleet.summary())
+if config.monitoring.enabled and fleet.primary is not None:
+    pulumi.export("monitoring", MonitoringStack.of(config, fleet.primary.cluster).outputs)

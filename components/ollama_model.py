@@ -69,6 +69,8 @@ class OllamaModel(Resource, module="echorator", name="OllamaModel"):
 
     replicas: pulumi.Output[Mapping[str, str]]
     """Replica to the digest it has."""
+    phase: pulumi.Output[str]
+    """`Ready` once every replica has it; after a `refresh` that saw one without it, `ModelDeploying`."""
 
     def __init__(self, name: str, args: OllamaModelArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         own = pulumi.ResourceOptions(parent=args.server)
@@ -76,9 +78,9 @@ class OllamaModel(Resource, module="echorator", name="OllamaModel"):
             # Its volumes go with the StatefulSet, so `destroy` need not take each model off each replica first.
             own.depends_on = args.server.ready
             own.deleted_with = args.server.stateful_set
-        super().__init__(
-            OllamaModelProvider(), name, {**args.props(), "replicas": None}, pulumi.ResourceOptions.merge(own, opts)
-        )
+        outputs = {"replicas": None, "phase": None}
+        options = pulumi.ResourceOptions.merge(own, opts)
+        super().__init__(OllamaModelProvider(), name, {**args.props(), **outputs}, options)
 
 
 def bring(

@@ -65,6 +65,7 @@ def template(plan: PodPlan) -> dict[str, Any]:
     config = ollama_agent.config(
         server=plan.server,
         ledger=layout.ledger,
+        models=ollama_volumes.MODELS if layout.agent_mounts else None,
         grace_s=pod.termination_grace_seconds,
         read_only=plan.role == "reader",
         clients_may_manage=plan.clients_may_manage,

@@ -16,6 +16,7 @@ from components import cluster_contexts, settings_checks
 from components.settings_base import Section
 from components.settings_cluster import SHORT_NAME, ClusterSettings, ListedClusterSettings
 from components.settings_faults import Fault, shape_faults
+from components.settings_monitoring import MonitoringSettings
 from components.settings_server import ServerSettings
 from components.settings_store import ModelStoreSettings
 
@@ -31,6 +32,7 @@ class Settings(Section):
     clusters: Annotated[tuple[ListedClusterSettings, ...], Field(strict=False)] = ()
     model_store: ModelStoreSettings = ModelStoreSettings()
     servers: Annotated[tuple[ServerSettings, ...], Field(strict=False)] = ()
+    monitoring: MonitoringSettings = MonitoringSettings()
     image_digests: dict[str, str] = Field(default_factory=dict[str, str])
     """Image name in `components.versions.IMAGES` to the `sha256:<64 hex>` that is deployed."""
 

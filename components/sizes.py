@@ -38,7 +38,8 @@ class Size:
             cpu=parse_cpu(self.cpu) * replicas,
             memory=parse_bytes(self.memory) * replicas,
             memory_limit=parse_bytes(self.memory_limit) * replicas,
-            storage=parse_bytes(self.storage) * Fraction(replicas),
+            # No quantity of a volume may be zero; here it says that there is none.
+            storage=Fraction(0) if self.storage == "0" else parse_bytes(self.storage) * replicas,
         )
 
 

@@ -67,6 +67,36 @@ IMAGES: Mapping[str, Image] = MappingProxyType(
 )
 """What the program's own pods run."""
 
+PROMETHEUS_OPERATOR_VERSION = "0.85.0"
+
+MONITORING_IMAGES: Mapping[str, Image] = MappingProxyType(
+    {
+        # renovate: datasource=docker depName=quay.io/prometheus-operator/prometheus-operator
+        "prometheus-operator": Image(
+            "quay.io/prometheus-operator/prometheus-operator", f"v{PROMETHEUS_OPERATOR_VERSION}"
+        ),
+        "prometheus-config-reloader": Image(
+            "quay.io/prometheus-operator/prometheus-config-reloader", f"v{PROMETHEUS_OPERATOR_VERSION}"
+        ),
+        # renovate: datasource=docker depName=quay.io/prometheus/prometheus
+        "prometheus": Image("quay.io/prometheus/prometheus", "v3.5.0"),
+        # renovate: datasource=docker depName=quay.io/prometheus/alertmanager
+        "alertmanager": Image("quay.io/prometheus/alertmanager", "v0.28.1"),
+        # renovate: datasource=docker depName=quay.io/prometheus/node-exporter
+        "node-exporter": Image("quay.io/prometheus/node-exporter", "v1.9.1"),
+    }
+)
+"""What the monitoring stack runs."""
+
+DEBIAN_MONITORING_IMAGES: Mapping[str, Image] = MappingProxyType(
+    {
+        "prometheus": Image("ghcr.io/echorator/debian-prometheus", "2.42.0"),
+        "alertmanager": Image("ghcr.io/echorator/debian-alertmanager", "0.25.0"),
+        "node-exporter": Image("ghcr.io/echorator/debian-node-exporter", "1.5.0"),
+    }
+)
+"""Stand-ins on the local cluster, from Debian 12's packages: other versions, and so other names."""
+
 CLUSTER_IMAGES: Mapping[str, Image] = MappingProxyType(
     {
         "pause": Image("registry.k8s.io/pause", "3.10"),
@@ -82,7 +112,7 @@ def image(name: str, digests: Mapping[str, str] | None = None) -> str:
     """The reference of one of `IMAGES`, with the digest that the stack pins for it, if it pins one.
 
     Args:
-        name: a key of `IMAGES`.
+        name: a key of `IMAGES` or `MONITORING_IMAGES`.
         digests: image name to `sha256:<64 hex>`, from the setting `imageDigests`.
     """
-    return IMAGES[name].reference((digests or {}).get(name))
+    return {**IMAGES, **MONITORING_IMAGES}[name].reference((digests or {}).get(name))

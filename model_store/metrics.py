@@ -38,6 +38,7 @@ class Metrics:
         self.stored_bytes = self._gauge("stored_bytes", "Bytes of verified blobs on the volume")
         self.partial_bytes = self._gauge("partial_bytes", "Bytes of unfinished downloads on the volume")
         self.max_bytes = self._gauge("max_bytes", "The configured limit; 0 when there is none")
+        self.disk_size = self._gauge("disk_size_bytes", "Size of the volume's file system")
         self.disk_free = self._gauge("disk_free_bytes", "Free bytes on the volume")
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:

@@ -87,6 +87,7 @@ class Store:
         metrics.observe(metrics.stored_bytes, lambda: volume.blob_bytes)
         metrics.observe(metrics.partial_bytes, volume.partial_bytes)
         metrics.observe(metrics.disk_free, volume.free_bytes)
+        metrics.observe(metrics.disk_size, volume.size_bytes)
         metrics.max_bytes.set(self._config.max_bytes if self._config.max_bytes is not None else 0)
 
     def push_handlers(self, upstream_of: Callable[[Request], tuple[UpstreamConfig, str]]) -> PushHandlers:

@@ -276,6 +276,10 @@ class Volume:
             raise
         fsync_dir(path.parent)
 
+    def size_bytes(self) -> int:
+        """Size of the disk."""
+        return shutil.disk_usage(self.root).total
+
     def free_bytes(self) -> int:
         """What the disk still takes."""
         return shutil.disk_usage(self.root).free

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 from starlette.types import ASGIApp
 
-from ollama import OllamaClient
+from ollama import BlobFolder, OllamaClient
 from ollama.ledger import FileLedger
 from replica_agent.app import create_app
 from replica_agent.bring import Bringer
@@ -19,6 +19,7 @@ from replica_agent.drain import Drain
 from replica_agent.events import Events
 from replica_agent.gate import Gate
 from replica_agent.kube import Kube, plain_context
+from replica_agent.loaded import Loaded
 from replica_agent.logs import event
 from replica_agent.metrics import Metrics
 from replica_agent.observe import Observer
@@ -47,7 +48,7 @@ class Agent:
         """
         kube = Kube(config.api) if config.api is not None else None
         self._status = Status(config.server, pod.name)
-        metrics = self._metrics = Metrics(self._status)
+        metrics = self._metrics = Metrics(self._status, config.ledger_file.parent)
         self._events = Events(kube, pod, on_loss=metrics.events_lost.inc)
         self._http = httpx.AsyncClient(
             base_url=config.ollama_url,
@@ -57,13 +58,17 @@ class Agent:
         ledger = None if config.read_only else FileLedger(config.ledger_file)
         if ledger is not None and ledger.fault is not None:
             event("ledger", level=logging.WARNING, cause=ledger.fault)
-        bringer = Bringer(OllamaClient(self._http, pod.name), ledger, config.pull_policy())
+        blobs = None if config.models_folder is None else BlobFolder(config.models_folder)
+        client = OllamaClient(self._http, pod.name)
+        bringer = Bringer(client, ledger, config.pull_policy(), blobs)
         self._reconciler = Reconciler(bringer, self._status, self._events, metrics, config.look_seconds)
         self._pulse = Pulse(config.ollama_url, self._on_pulse)
         self._follower = Follower(
             kube, pod.namespace, config.api, config.wanted_file, self._on_list, self._on_list_problem
         )
         self._observer = Observer(metrics, self._status.names)
+        self._loaded = Loaded(client, self._observer.label)
+        metrics.registry.register(self._loaded)
         self.drain = Drain(
             settle_s=config.drain_settle_seconds, limit_s=config.drain_limit_seconds, on_begin=self._on_drain
         )
@@ -84,7 +89,7 @@ class Agent:
 
     def work(self) -> list[Coroutine[Any, Any, None]]:
         """Return what runs for as long as the agent does."""
-        return [self._pulse.run(), self._follower.run(), self._reconciler.run(), self._events.run()]
+        return [self._pulse.run(), self._follower.run(), self._reconciler.run(), self._events.run(), self._loaded.run()]
 
     async def close(self) -> None:
         """Close the connections to Ollama."""

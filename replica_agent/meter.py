@@ -16,7 +16,7 @@ _TAIL = 4096
 _HEAD = 512
 _MODEL = re.compile(rb'(?<!\\)"model"\s*:\s*"([^"\\]{1,600})"')
 _FIGURE = re.compile(
-    rb'(?<!\\)"(prompt_eval_count|eval_count|eval_duration|load_duration'
+    rb'(?<!\\)"(prompt_eval_count|eval_count|prompt_eval_duration|eval_duration|load_duration'
     rb'|prompt_tokens|completion_tokens|input_tokens|output_tokens)"\s*:\s*(\d{1,18})'
 )
 _ERROR = re.compile(rb'(?:^|\n)(?:data:\s*)?\{\s*"error"\s*:')
@@ -28,6 +28,7 @@ _NAMES = {
     b"completion_tokens": "generated_tokens",
     b"output_tokens": "generated_tokens",
     b"eval_duration": "eval_ns",
+    b"prompt_eval_duration": "prompt_ns",
     b"load_duration": "load_ns",
 }
 
@@ -46,6 +47,7 @@ class Reading:
         prompt_tokens: tokens of the prompt that were evaluated.
         generated_tokens: tokens of the answer.
         eval_ns: nanoseconds that generating them took.
+        prompt_ns: nanoseconds that reading the prompt took.
         load_ns: nanoseconds that loading the model took; near zero when it was in memory.
         failed: the answer ends with an error, after its status was sent.
     """
@@ -53,6 +55,7 @@ class Reading:
     prompt_tokens: int | None = None
     generated_tokens: int | None = None
     eval_ns: int | None = None
+    prompt_ns: int | None = None
     load_ns: int | None = None
     failed: bool = False
 
@@ -100,6 +103,7 @@ class Meter:
             prompt_tokens=figures.get("prompt_tokens"),
             generated_tokens=figures.get("generated_tokens"),
             eval_ns=figures.get("eval_ns"),
+            prompt_ns=figures.get("prompt_ns"),
             load_ns=figures.get("load_ns"),
             failed=_ERROR.search(tail) is not None,
         )

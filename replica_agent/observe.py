@@ -10,7 +10,7 @@ from http import HTTPStatus
 from ollama.errors import ConfigurationError
 from ollama.names import ModelName
 from replica_agent.meter import Meter, Reading
-from replica_agent.metrics import Metrics
+from replica_agent.metrics import RequestMetrics
 from replica_agent.paths import route_of
 
 __all__ = ["Exchange", "Observer"]
@@ -30,6 +30,7 @@ class Exchange:
         asked, answered: what was read of the two bodies.
         status: of the answer; 0 until it begins.
         complete: all of it but the end mark was handed to the client.
+        on_answer: called once when the answer begins.
     """
 
     route: str
@@ -42,9 +43,12 @@ class Exchange:
     last: float = 0.0
     streamed: bool = False
     reason: str = ""
+    on_answer: Callable[[], None] = field(default=lambda: None)
 
     def answer_begins(self, status: int, content_type: str) -> None:
         """Note the answer's status and whether it comes piece by piece."""
+        if self.status == 0:
+            self.on_answer()
         self.status = status
         self.streamed = content_type.startswith(_STREAMS)
 
@@ -63,7 +67,7 @@ class Exchange:
 class Observer:
     """Counts exchanges; holds which model names get a label of their own."""
 
-    def __init__(self, metrics: Metrics, names: Callable[[], Iterable[str]]) -> None:
+    def __init__(self, metrics: RequestMetrics, names: Callable[[], Iterable[str]]) -> None:
         self._metrics = metrics
         self._names = names
         self._known: dict[str, str] = {}
@@ -82,11 +86,15 @@ class Observer:
     def begin(self, raw_path: bytes) -> Exchange:
         """Note a request's arrival."""
         route = route_of(raw_path)
-        return Exchange(route.name if route is not None else _OTHER)
+        waiting = self._metrics.waiting
+        waiting.inc()
+        return Exchange(route.name if route is not None else _OTHER, on_answer=waiting.dec)
 
     def end(self, exchange: Exchange) -> None:
         """Count an exchange that is over."""
         metrics = self._metrics
+        if exchange.status == 0:
+            metrics.waiting.dec()
         reading = exchange.answered.read()
         answered, asked = self.label(exchange.answered.model), self.label(exchange.asked.model)
         model = answered if answered != _OTHER else asked
@@ -98,19 +106,26 @@ class Observer:
             metrics.errors.labels(exchange.route, model, reason).inc()
         if not exchange.complete or exchange.status != HTTPStatus.OK or not exchange.answered.pieces:
             return
-        metrics.seconds.labels(model).observe(time.perf_counter() - exchange.began)
-        if exchange.streamed:
-            metrics.first.labels(model).observe(exchange.first - exchange.began)
-        self._count_tokens(exchange, reading, model)
+        seconds = time.perf_counter() - exchange.began
+        first = exchange.first - exchange.began if exchange.streamed else None
+        metrics.seconds.labels(model).observe(seconds)
+        if first is not None:
+            metrics.first.labels(model).observe(first)
+        rate = self._count_tokens(exchange, reading, model)
+        each = None if rate is None else 1 / rate
+        metrics.gen_ai.answered(exchange.route, model, seconds=seconds, first=first, each=each)
 
-    def _count_tokens(self, exchange: Exchange, reading: Reading, model: str) -> None:
+    def _count_tokens(self, exchange: Exchange, reading: Reading, model: str) -> float | None:
+        """Count them; return the answer's rate, tokens a second, where it can be known."""
         metrics = self._metrics
+        if reading.prompt_tokens and reading.prompt_ns:
+            metrics.prompt_rate.labels(model).observe(reading.prompt_tokens / (reading.prompt_ns / _NS))
         if reading.prompt_tokens is not None:
             metrics.prompt_tokens.labels(model).inc(reading.prompt_tokens)
         if reading.load_ns is not None:
             metrics.load_seconds.labels(model).inc(reading.load_ns / _NS)
         if reading.generated_tokens is None:
-            return
+            return None
         metrics.generated_tokens.labels(model).inc(reading.generated_tokens)
         if reading.eval_ns is not None:
             seconds, tokens = reading.eval_ns / _NS, reading.generated_tokens
@@ -119,6 +134,8 @@ class Observer:
             seconds, tokens = exchange.last - exchange.first, reading.generated_tokens - 1
         if seconds > 0 and tokens > 0 and (reading.eval_ns is not None or exchange.streamed):
             metrics.rate.labels(model).observe(tokens / seconds)
+            return tokens / seconds
+        return None
 
 
 def _reason(exchange: Exchange, reading: Reading) -> str:

@@ -147,6 +147,7 @@ class Reconciler:
         def on_event(step: PullEvent) -> None:
             nonlocal drifted
             stepped = tracks.get(step.model, track)
+            self._count_bytes(stepped, step)
             was_ready = stepped.phase == "Ready"
             if not stepped.take(step):
                 return
@@ -159,8 +160,11 @@ class Reconciler:
                 stepped.announced = True
                 self.events.say("ModelPulling", f"bringing model {stepped.name}")
 
+        began = _time()
         try:
             state = await self.bringer.bring(wanted, at, on_event)
+            if state.action != "present":
+                self.metrics.bring_seconds.labels(track.name).observe(_time() - began)
             await self._preload(wanted, at, track)
         except OllamaError as error:
             self._failed(track, error)
@@ -172,6 +176,12 @@ class Reconciler:
         if track.enter("Ready") and (first or drifted or state.action != "present"):
             self.events.say("ModelReady", f"model {track.name} is ready at {state.digest} ({state.action})")
         self._admit()
+
+    def _count_bytes(self, track: Track, step: PullEvent) -> None:
+        # What lay there already is told with the first step of a download, and is no byte that came now.
+        if step.phase == "downloading" and track.heard is not None and step.completed > track.heard:
+            self.metrics.pulled.labels(track.name).inc(step.completed - track.heard)
+        track.heard = step.completed if step.phase == "downloading" else None
 
     async def _preload(self, wanted: WantedModels, at: int, track: Track) -> None:
         # Once in each life of Ollama: after that its keep_alive decides how long the model stays.

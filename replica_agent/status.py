@@ -56,6 +56,7 @@ class Track:
         due: when it is to be looked at again, by the loop's clock.
         loaded_in: the life of Ollama in which it was preloaded, 0 for none.
         was_ready: it has been Ready under this fingerprint.
+        heard: bytes as of the last step of a download; None before its first.
         announced: that it is being brought was told in an Event.
     """
 
@@ -75,6 +76,7 @@ class Track:
     loaded_in: int = 0
     was_ready: bool = False
     announced: bool = False
+    heard: int | None = None
     _best_before: int = 0
 
     @property

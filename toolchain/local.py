@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
-from toolchain import catalog, paths
+from toolchain import catalog, monitoring, paths
 from toolchain.build import progress
 from toolchain.build.builder import Builder
 from toolchain.build.progress import Reporter
-from toolchain.images import build_and_push, images, prefetch
+from toolchain.images import ImageSpec, build_and_push, images, monitoring_images, prefetch
 from toolchain.models.make import make_models
 from toolchain.node.layout import NODE_ADDRESS, REGISTRY_PORT, REQUIRED_TOOLS, NodeLayout
 from toolchain.node.node import Node
@@ -42,30 +42,41 @@ def known_node() -> Node:
 class LocalCluster:
     """Brings the local cluster up while the later tools are still being built."""
 
-    def __init__(self, builder: Builder, reporter: Reporter | None = None) -> None:
+    def __init__(self, builder: Builder, reporter: Reporter | None = None, *, with_monitoring: bool = False) -> None:
+        """Prepare.
+
+        Args:
+            builder: was started with ``CLUSTER_TOOLS``, and for a monitoring stack ``catalog.MONITORING_TOOLS``.
+            reporter: where progress is shown; the process's one when None.
+            with_monitoring: whether a monitoring stack of its own can be deployed on it.
+        """
         self._builder = builder
         self._reporter = reporter if reporter is not None else progress.reporter()
+        self._monitoring = with_monitoring
+
+    def _images(self) -> tuple[ImageSpec, ...]:
+        return (*images(), *(monitoring_images() if self._monitoring else ()))
 
     def up(self) -> Node:
-        """Start or mend the node and fill its registry; returns when every add-on is available.
-
-        The builder must have been started with ``CLUSTER_TOOLS``.
-        """
+        """Start or mend the node and fill its registry; returns when every add-on is available."""
         cache = paths.cache_dir() / "images"
         if not all(self._builder.ready(name) for name in START_TOOLS):
             # There is time: the compiler is at work, and this only downloads.
             with self._step("Fetching the images' Debian packages") as tell:
-                prefetch(images(), work_dir=cache, progress=tell)
+                prefetch(self._images(), work_dir=cache, progress=tell)
         node = Node(layout(self._builder.wait_for(START_TOOLS)))
         with self._step("Starting the node") as tell:
             node.start(tell)
             port = node.forward(REGISTRY_FORWARD, REGISTRY_INSIDE, tell)
         registry = f"http://127.0.0.1:{port}"
-        tools = self._builder.wait_for(FILL_TOOLS)
+        tools = self._builder.wait_for((*FILL_TOOLS, *(catalog.MONITORING_TOOLS if self._monitoring else ())))
         with self._step("Filling the registry with images") as tell:
-            build_and_push(images(), tools=tools, registry_url=registry, work_dir=cache, progress=tell)
+            build_and_push(self._images(), tools=tools, registry_url=registry, work_dir=cache, progress=tell)
         with self._step("Starting DNS, storage and the registry's Service") as tell:
             node.install_addons(tell)
+            if self._monitoring:
+                with node.api() as api:
+                    monitoring.install_definitions(api, tools.path(monitoring.DEFINITIONS), tell)
         with self._step("Filling the registry with models") as tell:
             make_models(
                 ollama=tools.path("ollama"),

@@ -139,6 +139,7 @@ def latest(item: Item, facts: Facts) -> Iterator[Finding]:
                 "registry.k8s.io/",
                 "ghcr.io/cloudnative-pg/",
                 "quay.io/prometheus/",
+                "quay.io/prometheus-operator/",
             ],
             "Beginnings of registry and path, with the slash at the end.",
         )

@@ -116,7 +116,9 @@ def liveness(item: Item, _: Facts) -> Iterator[Finding]:
     prod_only=True,
     parameters={
         "least": Parameter(2.0, "Replicas at least."),
-        "single": Parameter(["model-store"], "Names of workloads that have one replica by design."),
+        "single": Parameter(
+            ["model-store", "prometheus-operator"], "Names of workloads that have one replica by design."
+        ),
     },
 )
 def replicas(item: Item, facts: Facts) -> Iterator[Finding]:

@@ -18,7 +18,7 @@ from tests.integration.mirror import Mirror
 from tests.support import prepared
 from tests.support.kube import Kube
 from tests.support.second import Second
-from tests.support.stack import Engine, LiveStack
+from tests.support.stack import Engine, LiveStack, made_stacks
 from toolchain.node.node import Node
 
 # The shared stack goes through the first ones and is destroyed by the last.
@@ -36,6 +36,7 @@ _ORDER = (
     "test_cluster_api",
     "test_clusters",
     "test_prod",
+    "test_monitoring",
     "test_cli",
     "test_destroy",
 )
@@ -87,24 +88,8 @@ def make_stack(
     engine: Engine, run_name: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[str], LiveStack]]:
     """Make a stack called `<run>-<suffix>`; all are destroyed at the end, whatever happened."""
-    made: list[LiveStack] = []
-
-    def make(suffix: str) -> LiveStack:
-        name = f"{run_name}-{suffix}"
-        stack = LiveStack(engine, tmp_path_factory.mktemp(name, numbered=False), name)
-        made.append(stack)
-        return stack
-
-    yield make
-    faults: list[BaseException] = []
-    for stack in made:
-        try:
-            stack.end()
-        except (AssertionError, OSError) as error:
-            faults.append(error)
-    if faults:
-        msg = "stacks that could not be destroyed"
-        raise BaseExceptionGroup(msg, faults)
+    with made_stacks(LiveStack, engine, run_name, tmp_path_factory) as make:
+        yield make
 
 
 @pytest.fixture(scope="package")
@@ -136,17 +121,9 @@ def make_wide_stack(
     kubeconfig = tmp_path_factory.mktemp("wide") / "both"
     kubeconfig.touch(0o600)
     kubeconfig.write_text(yaml.safe_dump(both))
-    made: list[LiveStack] = []
-
-    def make(suffix: str) -> LiveStack:
-        name = f"{run_name}-{suffix}"
-        folder = tmp_path_factory.mktemp(name, numbered=False)
-        made.append(LiveStack(Engine(engine.folder, engine.home, kubeconfig), folder, name))
-        return made[-1]
-
-    yield make
-    for stack in made:
-        stack.end()
+    wide = Engine(engine.folder, engine.home, kubeconfig)
+    with made_stacks(LiveStack, wide, run_name, tmp_path_factory) as make:
+        yield make
 
 
 @pytest.fixture(scope="package")

@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from components.kube_context import KubeContext, kubeconfig_paths, minified
-from toolchain import catalog, local, paths
+from toolchain import catalog, local, monitoring, paths
 from toolchain.build import progress, pulumi_source
 from toolchain.build.builder import Builder
 from toolchain.build.found import kubectl
@@ -57,13 +57,13 @@ _TOOLS: Mapping[Kind, tuple[str, ...]] = {Kind.NODE: local.CLUSTER_TOOLS, Kind.R
 
 
 @contextmanager
-def _building(kind: Kind) -> Generator[tuple[Builder, tuple[str, ...], PulumiSource]]:
+def _building(kind: Kind, further: tuple[str, ...] = ()) -> Generator[tuple[Builder, tuple[str, ...], PulumiSource]]:
     """A builder that was started with all that a cluster of ours and its stack need."""
     source = pulumi_source.choose(reporter=progress.reporter(), home=_pulumi_home())
     if source.kind is not PulumiKind.BUILD:
         progress.reporter().line(source.reason)
     theirs = kubectl()
-    names = tuple(dict.fromkeys((*_TOOLS[kind], "kubectl", *source.to_build)))
+    names = tuple(dict.fromkeys((*_TOOLS[kind], "kubectl", *source.to_build, *further)))
     with Builder(provided={"kubectl": theirs} if theirs is not None else None) as builder:
         check(kind, build_gb=BUILD_GB if builder.missing(names) else 0.0)
         builder.start(names)
@@ -72,14 +72,20 @@ def _building(kind: Kind) -> Generator[tuple[Builder, tuple[str, ...], PulumiSou
 
 def build_tools(kind: Kind) -> None:
     """Build what is missing."""
-    with _building(kind) as (builder, names, _):
+    further = catalog.MONITORING_TOOLS if kind is Kind.NODE and monitoring.wanted(CONFIG) else ()
+    with _building(kind, further) as (builder, names, _):
         builder.wait_for(names)
 
 
-def bring_node() -> Session:
-    """Build what is missing, start or mend the node and fill its registry."""
-    with _building(Kind.NODE) as (builder, names, source):
-        node = local.LocalCluster(builder).up()
+def bring_node(*, with_monitoring: bool | None = None) -> Session:
+    """Build what is missing, start or mend the node and fill its registry.
+
+    Args:
+        with_monitoring: also what a monitoring stack of its own needs; None: if the stack's configuration has one.
+    """
+    monitored = monitoring.wanted(CONFIG) if with_monitoring is None else with_monitoring
+    with _building(Kind.NODE, catalog.MONITORING_TOOLS if monitored else ()) as (builder, names, source):
+        node = local.LocalCluster(builder, with_monitoring=monitored).up()
         tools = builder.wait_for(names)
     return _session(Kind.NODE, STACK, tools, source, node.layout.kubeconfig)
 

@@ -9,18 +9,29 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from toolchain import catalog, local, paths
+from toolchain import catalog, local, monitoring, paths
 from toolchain.build import progress
 from toolchain.build.builder import ensure
+from toolchain.commands import test_lanes
 from toolchain.commands.machines import bring_engine, bring_node, this_machine
 from toolchain.machine import Kind
 from toolchain.session import Session
 from toolchain.stack import policies
 
 # What the tests with real parts need where no local cluster is started.
-PART_TOOLS = (catalog.DEBS, "ollama", *catalog.MODEL_TOOLS)
+PART_TOOLS = (catalog.DEBS, "ollama", catalog.POSTGRES_TOOL, *catalog.MODEL_TOOLS)
 NODE_TOOLS = tuple(
-    dict.fromkeys((*local.CLUSTER_TOOLS, "kubectl", *catalog.REDUCED_TOOLS, *catalog.CRD_TOOLS, *catalog.PACKAGE_TOOLS))
+    dict.fromkeys(
+        (
+            *local.CLUSTER_TOOLS,
+            "kubectl",
+            catalog.POSTGRES_TOOL,
+            *catalog.REDUCED_TOOLS,
+            *catalog.CRD_TOOLS,
+            *catalog.MONITORING_TOOLS,
+            *catalog.PACKAGE_TOOLS,
+        )
+    )
 )
 
 
@@ -51,14 +62,17 @@ def _on_a_node(arguments: Sequence[str]) -> int:
     node = local.known_node()
     was_running = node.running
     try:
-        session = bring_node()
+        session = bring_node(with_monitoring=True)
         session.save()
         policies.prepare(paths.CHECKOUT)
         tools = ensure(NODE_TOOLS)
         variables = _variables(tools, tools) | _engine_variables(session)
         variables["ECHORATOR_KUBECONFIG"] = session.kubeconfig
         variables["ECHORATOR_KUBECTL"] = str(session.tools[0] / "kubectl")
-        return _pytest(arguments, variables)
+        if arguments:
+            return _pytest(arguments, variables)
+        log = paths.state_dir() / "tests-without-cluster.log"
+        return test_lanes.run(Path(paths.CHECKOUT), {**os.environ, **variables}, log, progress.reporter())
     finally:
         if not was_running:
             with progress.reporter().step("Stopping the node that the tests started"):
@@ -72,9 +86,12 @@ def _variables(tools: catalog.Tools, parts: catalog.Tools) -> dict[str, str]:
     record.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     found = {name: str(path) for name, path in tools.paths.items()}
     record.write_text(json.dumps({"paths": found, "prefix": str(parts.debs_prefix)}))
+    programs = monitoring.programs(paths.cache_dir() / "images")
     return {
+        **{f"ECHORATOR_{name.upper().replace('-', '_')}": str(path) for name, path in programs.items()},
         "ECHORATOR_TOOLS": str(record),
         "ECHORATOR_OLLAMA": str(parts.path("ollama")),
+        "ECHORATOR_POSTGRES": str(parts.path(catalog.POSTGRES_TOOL)),
         "ECHORATOR_REGISTRY": str(parts.path("docker-registry")),
     }
 

@@ -6,7 +6,18 @@ does; its registry mirror answers with what this package put there.
 
 from toolchain.images.build import Pushed, build_and_push, missing, prefetch
 from toolchain.images.errors import ImageError
-from toolchain.images.listing import images
+from toolchain.images.listing import images, monitoring_images
 from toolchain.images.spec import Binary, ImageSpec, Tools
 
-__all__ = ["Binary", "ImageError", "ImageSpec", "Pushed", "Tools", "build_and_push", "images", "missing", "prefetch"]
+__all__ = [
+    "Binary",
+    "ImageError",
+    "ImageSpec",
+    "Pushed",
+    "Tools",
+    "build_and_push",
+    "images",
+    "missing",
+    "monitoring_images",
+    "prefetch",
+]

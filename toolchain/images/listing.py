@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.versions import CLUSTER_IMAGES, IMAGES
+from components.versions import CLUSTER_IMAGES, DEBIAN_MONITORING_IMAGES, IMAGES, MONITORING_IMAGES
 from toolchain.images.spec import Binary, Debs, ImageSpec
 
 _PATH = ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
@@ -145,3 +145,60 @@ def images() -> tuple[ImageSpec, ...]:
             workdir="/app",
         ),
     )
+
+
+_MONITORING_UNUSED = (
+    # The packages' own set-up as services of a machine, and pages that nobody looks at in the cluster.
+    "etc/default/*",
+    "etc/init.d/*",
+    "etc/logrotate.d/*",
+    "etc/prometheus/*",
+    "usr/lib/systemd/*",
+    "usr/share/prometheus/web/*",
+    "usr/bin/tsdb",
+    "usr/bin/promtool",
+    "usr/bin/amtool",
+)
+
+
+def monitoring_images() -> tuple[ImageSpec, ...]:
+    """What a monitoring stack on the local node runs, besides `images`: the operator from source, the rest Debian's."""
+    built = tuple(
+        ImageSpec(
+            name=MONITORING_IMAGES[name].repository,
+            tag=MONITORING_IMAGES[name].tag,
+            licence="Apache-2.0",
+            debs=Debs(alone=("ca-certificates",), without=_DEBIAN_DOCS),
+            binaries=(Binary(name, f"/bin/{program}"),),
+            entrypoint=(f"/bin/{program}",),
+            user="65534:65534",
+            env=(_CERTIFICATES,),
+        )
+        for name, program in (
+            ("prometheus-operator", "operator"),
+            ("prometheus-config-reloader", "prometheus-config-reloader"),
+        )
+    )
+    debian = tuple(
+        ImageSpec(
+            name=DEBIAN_MONITORING_IMAGES[name].repository,
+            tag=DEBIAN_MONITORING_IMAGES[name].tag,
+            licence="Apache-2.0",
+            debs=Debs(
+                closed=("libc6",),
+                alone=(package, "ca-certificates", "tzdata")
+                if name == "alertmanager"
+                else (package, "ca-certificates"),
+                without=(*_DEBIAN_DOCS, *_MONITORING_UNUSED),
+            ),
+            entrypoint=(f"/usr/bin/{package}",),
+            user="65534:65534",
+            env=(_PATH, _CERTIFICATES),
+        )
+        for name, package in (
+            ("prometheus", "prometheus"),
+            ("alertmanager", "prometheus-alertmanager"),
+            ("node-exporter", "prometheus-node-exporter"),
+        )
+    )
+    return (*built, *debian)

@@ -79,7 +79,7 @@ class Node:
             NodeError: The node does not run, or an object was refused.
         """
         progress("add-ons", "applying DNS, storage class and registry service")
-        with self._api() as api:
+        with self.api() as api:
             addons.apply(api, addons.ADDONS)
 
     def wait_ready(self, progress: Progress = _silent, timeout_s: float = 120.0) -> None:
@@ -90,7 +90,7 @@ class Node:
         """
         deadline = time.monotonic() + timeout_s
         shown: list[str] = []
-        with self._api() as api:
+        with self.api() as api:
             while missing := self._missing(api):
                 if missing != shown:
                     progress("add-ons", "waiting: " + "; ".join(missing))
@@ -113,7 +113,7 @@ class Node:
             return NodeStatus(False, None, url, None, (), ("the local node does not run: `make up` starts it",))
         parts = components(self.layout, self._sandbox, pid)
         ready: bool | None = None
-        with contextlib.suppress(NodeError, OSError, http.client.HTTPException), self._api() as api:
+        with contextlib.suppress(NodeError, OSError, http.client.HTTPException), self.api() as api:
             ready = self._node_is_ready(api, parts)
         problems = [f"{part.name}: {part.problem} ({part.hint})" for part in parts if not part.healthy]
         if not parts:
@@ -221,7 +221,12 @@ class Node:
         return exclusive(self.layout.lock_file, "changing the node", waiting=lambda told: progress("node", told))
 
     @contextlib.contextmanager
-    def _api(self) -> Generator[Api]:
+    def api(self) -> Generator[Api]:
+        """The API server, as the administrator.
+
+        Raises:
+            NodeError: the node does not run.
+        """
         forwards = ports.read(self.layout.forwards_file)
         if self._sandbox.find() is None or API_FORWARD not in forwards:
             raise NodeError("the local node does not run", "make up")

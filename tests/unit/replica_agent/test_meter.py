@@ -34,7 +34,7 @@ def metered(body: bytes, cuts: list[int]) -> Meter:
 @given(st.lists(st.integers(0, 10_000), max_size=30))
 def test_ollamas_figures_however_it_is_split(cuts: list[int]) -> None:
     meter = metered(NDJSON, cuts)
-    assert meter.read() == Reading(prompt_tokens=3, generated_tokens=20, eval_ns=400, load_ns=5)
+    assert meter.read() == Reading(prompt_tokens=3, generated_tokens=20, eval_ns=400, prompt_ns=1, load_ns=5)
     assert meter.model == "tiny:1"
     assert meter.size == len(NDJSON)
 

@@ -122,3 +122,41 @@ def test_the_rate_of_an_answer_that_does_not_say_it() -> None:
 
 def test_unknown_paths_share_a_label() -> None:
     assert make()[0].begin(b"/a/b").route == "other"
+
+
+def test_a_request_waits_until_its_answer_begins_or_it_ends_without_one() -> None:
+    observer, metrics = make()
+    answered, left = observer.begin(b"/api/chat"), observer.begin(b"/api/chat")
+    assert value(metrics, "requests_waiting") == 2
+    answered.answer_begins(200, "application/x-ndjson")
+    # A refusal after the answer began, such as of a body that turns out too large, is no second beginning.
+    answered.answer_begins(413, "")
+    assert value(metrics, "requests_waiting") == 1
+    observer.end(answered)
+    observer.end(left)
+    assert value(metrics, "requests_waiting") == 0
+
+
+def test_the_rate_of_prompts_and_the_names_of_opentelemetry() -> None:
+    observer, metrics = make()
+    figures = b'{"prompt_eval_count":100,"prompt_eval_duration":500000000,"eval_count":10,"eval_duration":2000000000}'
+    ended(observer, body=b'{"model":"smollm2:135m"}' + figures)
+    assert value(metrics, "prompt_tokens_per_second_sum", model="smollm2:135m") == pytest.approx(200)
+    labels = {
+        "gen_ai_operation_name": "chat",
+        "gen_ai_provider_name": "ollama",
+        "gen_ai_request_model": "smollm2:135m",
+    }
+    found = metrics.registry.get_sample_value("gen_ai_server_time_per_output_token_seconds_sum", labels)
+    assert found == pytest.approx(0.2)
+    assert metrics.registry.get_sample_value("gen_ai_server_request_duration_seconds_count", labels) == 1
+
+
+def test_what_asks_no_model_is_no_operation() -> None:
+    observer, metrics = make()
+    exchange = observer.begin(b"/api/tags")
+    exchange.answer_begins(200, "application/json")
+    exchange.take(b"{}")
+    exchange.complete = True
+    observer.end(exchange)
+    assert "gen_ai_server_request_duration_seconds_count" not in metrics.render().decode()

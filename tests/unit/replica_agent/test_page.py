@@ -10,10 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
+import httpx
 from pydantic import BaseModel
 
+from ollama import OllamaClient
 from replica_agent.config import AgentConfig
 from replica_agent.events import Reason
+from replica_agent.loaded import Loaded
 from replica_agent.metrics import Metrics
 from replica_agent.paths import refusal_of
 from replica_agent.report import ModelPhase
@@ -43,8 +46,12 @@ def keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
 
 
 def test_metrics() -> None:
-    text = Metrics(Status("chat", "chat-0")).render().decode()
-    there = set(re.findall(r"^# TYPE (\S+) (?:counter|gauge|histogram)$", text, re.MULTILINE))
+    metrics = Metrics(Status("chat", "chat-0"), Path("/"))
+    # It asks nothing before it is run.
+    metrics.registry.register(Loaded(OllamaClient(httpx.AsyncClient(), "chat-0"), str))
+    text = metrics.render().decode()
+    there = set(re.findall(r"^# TYPE (replica_\S+) (?:counter|gauge|histogram)$", text, re.MULTILINE))
+    assert set(re.findall(r"gen_ai_\w+_seconds", PAGE)) == set(re.findall(r"^# TYPE (gen_ai_\S+)", text, re.MULTILINE))
     assert {name for name in first_column("Metrics") if name.startswith("replica_")} == there
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from components.versions import CLUSTER_IMAGES, IMAGES
-from toolchain.images import ImageSpec, images
+from components.versions import CLUSTER_IMAGES, DEBIAN_MONITORING_IMAGES, IMAGES, MONITORING_IMAGES
+from toolchain.images import ImageSpec, images, monitoring_images
 
 
 def test_every_image_that_pods_name_is_built() -> None:
@@ -13,8 +13,16 @@ def test_every_image_that_pods_name_is_built() -> None:
     assert {spec.reference for spec in images()} == named
 
 
+def test_what_monitoring_runs_is_built_under_the_name_of_what_it_is() -> None:
+    built = {spec.reference for spec in monitoring_images()}
+    stood_in_for = {MONITORING_IMAGES[name].reference() for name in DEBIAN_MONITORING_IMAGES}
+    operator = {MONITORING_IMAGES[name].reference() for name in MONITORING_IMAGES.keys() - DEBIAN_MONITORING_IMAGES}
+    assert built == operator | {one.reference() for one in DEBIAN_MONITORING_IMAGES.values()}
+    assert not built & stood_in_for
+
+
 def test_no_two_images_share_a_path_in_the_mirror() -> None:
-    paths = [spec.repository for spec in images()]
+    paths = [spec.repository for spec in (*images(), *monitoring_images())]
     assert sorted(set(paths)) == sorted(paths)
 
 
@@ -35,6 +43,6 @@ def test_a_mirror_serves_a_name_without_its_host(name: str, path: str) -> None:
 
 def test_images_with_a_user_name_it_by_number() -> None:
     """A kubelet refuses runAsNonRoot for a user it knows only by name."""
-    users = {spec.user for spec in images() if spec.user}
+    users = {spec.user for spec in (*images(), *monitoring_images()) if spec.user}
     assert users
     assert all(part.isdigit() for user in users for part in user.split(":"))

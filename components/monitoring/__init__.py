@@ -1,0 +1,1 @@
+"""What the monitoring stack is made of: pure builders and data, without Pulumi."""

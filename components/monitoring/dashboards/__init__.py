@@ -1,0 +1,11 @@
+"""Dashboards for Grafana, made from typed parts: one module a board."""
+
+from collections.abc import Sequence
+
+from components.monitoring.dashboards import model, nodes, overview, pulls, watching
+from components.monitoring.dashboards.builder import Board
+
+BOARDS: Sequence[Board] = (overview.BOARD, model.BOARD, pulls.BOARD, nodes.BOARD, watching.BOARD)
+"""In the order in which an operator opens them."""
+
+__all__ = ["BOARDS", "Board"]

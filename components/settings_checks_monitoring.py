@@ -1,0 +1,115 @@
+"""Checks of the monitoring settings."""
+
+import re
+from collections.abc import Iterator
+
+from components.quantity import parse_bytes
+from components.settings_faults import Fault, listed
+from components.settings_grammar import namespace_faults, object_faults, quantity_faults
+from components.settings_raw import Check, Raw, mapping, maps, texts, twice
+from replica_agent.buckets import FIRST_TOKEN_SECONDS, TOKEN_RATES
+
+SEVERITIES = ("critical", "warning", "info")
+
+_DURATION = re.compile(r"[1-9][0-9]*(h|d|w|y)")
+_SIZE = re.compile(r"[1-9][0-9]*(MB|GB|TB)")
+_CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
+_URL = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?")
+
+
+def _prometheus(raw: Raw) -> Iterator[Fault]:
+    found = mapping(mapping(raw.get("monitoring")).get("prometheus"))
+    path = "monitoring.prometheus"
+    for key in ("storage", "memory"):
+        yield from quantity_faults(f"{path}.{key}", found.get(key), parse_bytes)
+    retention = found.get("retention")
+    if isinstance(retention, str) and not _DURATION.fullmatch(retention):
+        yield Fault(f"{path}.retention", f"`{retention}` must be a number and h, d, w or y, such as 15d")
+    size = found.get("retentionSize")
+    if isinstance(size, str) and not _SIZE.fullmatch(size):
+        yield Fault(f"{path}.retentionSize", f"`{size}` must be a number and MB, GB or TB, such as 16GB")
+    yield from _between(f"{path}.scrapeSeconds", found.get("scrapeSeconds"), 5, 120)
+    yield from _between(f"{path}.replicas", found.get("replicas"), 1, 3)
+
+
+def _remote_write(raw: Raw) -> Iterator[Fault]:
+    for path, one in maps(mapping(raw.get("monitoring")).get("remoteWrite"), "monitoring.remoteWrite"):
+        yield from _url(f"{path}.url", one.get("url"))
+        yield from object_faults(f"{path}.credentialsSecret", one.get("credentialsSecret"), "Secret")
+
+
+def _alertmanager(raw: Raw) -> Iterator[Fault]:
+    found = mapping(mapping(raw.get("monitoring")).get("alertmanager"))
+    path = "monitoring.alertmanager"
+    yield from quantity_faults(f"{path}.storage", found.get("storage"), parse_bytes)
+    yield from _between(f"{path}.replicas", found.get("replicas"), 1, 3)
+    yield from _url(f"{path}.deadManUrl", found.get("deadManUrl"))
+    quiet = mapping(found.get("quiet"))
+    for key in ("start", "end"):
+        text = quiet.get(key)
+        if isinstance(text, str) and not _CLOCK.fullmatch(text):
+            yield Fault(f"{path}.quiet.{key}", f"`{text}` must be HH:MM, such as 22:00")
+    receivers = list(maps(found.get("receivers"), f"{path}.receivers"))
+    for place, one in receivers:
+        yield from _url(f"{place}.url", one.get("url"))
+        yield from object_faults(f"{place}.urlSecret", one.get("urlSecret"), "Secret")
+        if (one.get("url") is None) == (one.get("urlSecret") is None):
+            yield Fault(place, "must have one of `url` and `urlSecret`")
+        for where, text in texts(one.get("severities"), f"{place}.severities"):
+            if text not in SEVERITIES:
+                yield Fault(where, f"`{text}` is no severity. Legal values: {listed(SEVERITIES)}")
+    yield from twice(
+        ((f"{place}.name", name) for place, one in receivers if isinstance(name := one.get("name"), str)),
+        lambda name, first: f"`{name}` is the name of {first} too. Names must differ",
+    )
+
+
+def _objectives(raw: Raw) -> Iterator[Fault]:
+    found = mapping(mapping(raw.get("monitoring")).get("objectives"))
+    path = "monitoring.objectives"
+    for key in ("availability", "firstToken", "tokenRate"):
+        share = found.get(key)
+        if isinstance(share, int | float) and not isinstance(share, bool) and not 0 < share < 1:
+            yield Fault(f"{path}.{key}", f"must be a share between 0 and 1, such as 0.99, not {share}")
+    for key, bounds in (("firstTokenSeconds", FIRST_TOKEN_SECONDS), ("tokensPerSecond", TOKEN_RATES)):
+        value = found.get(key)
+        if isinstance(value, int | float) and not isinstance(value, bool) and value not in bounds:
+            legal = listed(f"{bound:g}" for bound in bounds)
+            yield Fault(f"{path}.{key}", f"{value:g} is no bound of the histogram. Legal values: {legal}")
+
+
+def _mode(raw: Raw) -> Iterator[Fault]:
+    found = mapping(raw.get("monitoring"))
+    existing = found.get("mode") == "existing"
+    yield from namespace_faults("monitoring.scraperNamespace", found.get("scraperNamespace"))
+    if existing and found.get("scraperNamespace") is None:
+        yield Fault(
+            "monitoring.scraperNamespace",
+            "is required with `mode: existing`: network policies let its Prometheus in, and nobody else",
+        )
+    for key in ("prometheus", "alertmanager", "remoteWrite"):
+        if existing and key in found:
+            yield Fault(f"monitoring.{key}", "is about what `mode: bring` brings. Leave it out with `mode: existing`")
+    for key in ("labels", "scraperNamespace", "scraperLabels"):
+        if not existing and key in found:
+            yield Fault(f"monitoring.{key}", "is only for `mode: existing`. Leave it out")
+    runbooks = found.get("runbooks")
+    if isinstance(runbooks, str) and (not runbooks or runbooks.endswith("/")):
+        yield Fault("monitoring.runbooks", f"`{runbooks}` must be a path or an address without a slash at its end")
+
+
+def _between(path: str, value: object, least: int, most: int) -> Iterator[Fault]:
+    if isinstance(value, int) and not isinstance(value, bool) and not least <= value <= most:
+        yield Fault(path, f"must be a whole number from {least} to {most}, not {value}")
+
+
+def _url(path: str, text: object) -> Iterator[Fault]:
+    if isinstance(text, str) and not _URL.fullmatch(text):
+        yield Fault(
+            path,
+            "must be http:// or https://, a host and a path, without a user, a password or a query: whoever reads the "
+            "plan sees it. Put an address with a secret into a Secret",
+        )
+
+
+CHECKS: tuple[Check, ...] = (_prometheus, _remote_write, _alertmanager, _objectives, _mode)

@@ -1,0 +1,100 @@
+"""Monitoring: who brings Prometheus, how long it keeps what, whom Alertmanager tells."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from components.settings_base import Section, Texts
+
+
+class PrometheusSettings(Section):
+    """The server that scrapes, keeps and judges."""
+
+    replicas: int = 1
+    retention: str = "15d"
+    retention_size: str | None = None
+    """Of the blocks; four fifths of `storage` where nothing is given."""
+    storage: str = "20Gi"
+    scrape_seconds: int = 30
+    memory: str = "1Gi"
+    """Its limit. A series in memory takes a few kilobytes; docs/monitoring.md has measured figures."""
+
+
+class RemoteWriteSettings(Section):
+    """A second place that gets every sample."""
+
+    url: str
+    credentials_secret: str | None = None
+    """Secret of type kubernetes.io/basic-auth in the monitoring namespace."""
+
+
+class ReceiverSettings(Section):
+    """Somebody who is told of alerts, by a web hook."""
+
+    name: str
+    url: str | None = None
+    """Without a secret in it: whoever reads the plan sees it."""
+    url_secret: str | None = None
+    """Secret in the monitoring namespace whose key `url` holds the address; needs Alertmanager 0.26."""
+    severities: Texts = ("critical", "warning")
+
+
+class QuietSettings(Section):
+    """When only `critical` alerts are sent."""
+
+    start: str
+    """`HH:MM`, UTC."""
+    end: str
+
+
+class AlertmanagerSettings(Section):
+    """Groups alerts and tells people."""
+
+    replicas: int = 1
+    storage: str = "1Gi"
+    receivers: Annotated[tuple[ReceiverSettings, ...], Field(strict=False)] = ()
+    quiet: QuietSettings | None = None
+    dead_man_url: str | None = None
+    """Called every minute while all is well; whoever is behind it raises the alarm when the calls end."""
+
+
+class ObjectiveSettings(Section):
+    """What is promised over 30 days; alerts fire when the allowance is used up too fast."""
+
+    availability: float = 0.995
+    """Share of requests that do not fail by our fault."""
+    first_token_seconds: float = 2.5
+    """A streamed answer begins within this; one of the histogram's bounds."""
+    first_token: float = 0.95
+    """Share of streamed answers that do."""
+    tokens_per_second: float = 5.0
+    """An answer's rate; one of the histogram's bounds."""
+    token_rate: float = 0.95
+    """Share of answers that reach it."""
+
+
+class MonitoringSettings(Section):
+    """Monitoring of the stack."""
+
+    enabled: bool = False
+    mode: Literal["bring", "existing"] = "bring"
+    """`existing`: a Prometheus Operator runs already, and its Prometheus finds our monitors and rules by label."""
+    images: Literal["upstream", "debian"] = "upstream"
+    """`debian`: the local cluster's stand-ins, built from Debian's packages."""
+    labels: dict[str, str] = Field(default_factory=dict[str, str])
+    """`existing`: what that Prometheus selects monitors and rules by."""
+    scraper_namespace: str | None = None
+    """`existing`: where its pods run; network policies let them in."""
+    scraper_labels: dict[str, str] = Field(default_factory=lambda: {"app.kubernetes.io/name": "prometheus"})
+    """`existing`: labels of its pods."""
+    kubelet: bool = False
+    """Scrape the kubelets: containers and volumes of the nodes."""
+    prometheus: PrometheusSettings = PrometheusSettings()
+    remote_write: Annotated[tuple[RemoteWriteSettings, ...], Field(strict=False)] = ()
+    alertmanager: AlertmanagerSettings = AlertmanagerSettings()
+    objectives: ObjectiveSettings = ObjectiveSettings()
+    node_exporter: bool = True
+    dashboards: bool = True
+    """Put the dashboards into ConfigMaps, where the sidecar of Grafana's chart finds them by their label."""
+    runbooks: str = "docs/runbooks"
+    """Beginning of the address of a runbook: alerts link to `<runbooks>/<alert>.md`."""

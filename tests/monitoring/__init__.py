@@ -1,0 +1,1 @@
+"""Rules, routes and queries, judged by the programs that run them."""

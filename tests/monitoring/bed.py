@@ -1,0 +1,152 @@
+"""Prometheus and Alertmanager on loopback, with the rules of a stack, over the real things that they watch.
+
+What a node or a GPU would tell comes from an exporter of ours: this machine has neither kubelet nor GPU here.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import yaml
+
+from components.monitoring import alertmanager
+from components.settings_monitoring import AlertmanagerSettings
+from tests.monitoring.rule_files import write
+from tests.support.prepared import prepared
+from tests.support.processes import Server, free_port
+
+TOLD = """
+# TYPE DCGM_FI_DEV_GPU_UTIL gauge
+DCGM_FI_DEV_GPU_UTIL{gpu="0",Hostname="node-1"} 41
+DCGM_FI_DEV_FB_USED{gpu="0",Hostname="node-1"} 5120
+DCGM_FI_DEV_GPU_TEMP{gpu="0",Hostname="node-1"} 55
+DCGM_FI_DEV_XID_ERRORS{gpu="0",Hostname="node-1"} 0
+container_memory_working_set_bytes{namespace="models",pod="chat-0",container="ollama"} 100
+container_spec_memory_limit_bytes{namespace="models",pod="chat-0",container="ollama"} 1000
+"""
+"""Names and labels are those of NVIDIA's DCGM exporter and of the kubelet's cAdvisor."""
+
+
+@contextmanager
+def exporter(text: str) -> Iterator[str]:
+    """Serve a text as metrics; yields its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = text.encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "text/plain; version=0.0.4")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+            del format, args
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(5)
+
+
+_OVERLAY = 'mount -t overlay overlay -o "lowerdir=$1/usr/share:/usr/share" /usr/share && shift && exec "$@"'
+
+
+class Alertmanager(Server):
+    """Debian's, with the routes of a stack."""
+
+    def __init__(self, folder: Path, settings: AlertmanagerSettings) -> None:
+        self.host = f"127.0.0.1:{free_port()}"
+        config = folder / "alertmanager.yaml"
+        config.write_text(yaml.safe_dump(alertmanager.config(settings), sort_keys=False))
+        program = prepared("ECHORATOR_PROMETHEUS_ALERTMANAGER")
+        command = [
+            # It reads a template below /usr/share, which is laid over this machine's for this process alone.
+            *("unshare", "--mount", "sh", "-c", _OVERLAY, "sh", str(program.parents[2])),
+            str(program),
+            f"--config.file={config}",
+            f"--storage.path={folder / 'alertmanager'}",
+            f"--web.listen-address={self.host}",
+            "--cluster.listen-address=",
+        ]
+        super().__init__(command, ready=f"http://{self.host}/-/ready", log=folder / "alertmanager.log")
+
+    def post(self, *alerts: Mapping[str, str]) -> None:
+        """Tell it of alerts that fire, by their labels."""
+        body = [{"labels": dict(one)} for one in alerts]
+        httpx.post(f"http://{self.host}/api/v2/alerts", json=body, timeout=10, trust_env=False).raise_for_status()
+
+    def held_back(self) -> dict[str, bool]:
+        """Name of each alert to whether another one holds it back."""
+        answer = httpx.get(f"http://{self.host}/api/v2/alerts", timeout=10, trust_env=False).raise_for_status()
+        return {one["labels"]["alertname"]: bool(one["status"]["inhibitedBy"]) for one in answer.json()}
+
+
+class Prometheus(Server):
+    """Debian's, with the rules of a stack, once a second."""
+
+    def __init__(self, folder: Path, jobs: Mapping[str, tuple[str, Mapping[str, str]]], alertmanager_host: str) -> None:
+        """Prepare.
+
+        Args:
+            folder: for its files.
+            jobs: name to address and labels.
+            alertmanager_host: where alerts go.
+        """
+        self.host = f"127.0.0.1:{free_port()}"
+        scrapes: list[dict[str, Any]] = [
+            {"job_name": job, "static_configs": [{"targets": [address], "labels": dict(labels)}]}
+            for job, (address, labels) in {
+                **jobs,
+                "prometheus": (self.host, {"pod": "prometheus-0"}),
+                "alertmanager": (alertmanager_host, {"pod": "alertmanager-0"}),
+            }.items()
+        ]
+        config = folder / "prometheus.yaml"
+        config.write_text(
+            yaml.safe_dump(
+                {
+                    "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+                    "rule_files": [str(write(folder))],
+                    "scrape_configs": scrapes,
+                    "alerting": {"alertmanagers": [{"static_configs": [{"targets": [alertmanager_host]}]}]},
+                }
+            )
+        )
+        command = [
+            str(prepared("ECHORATOR_PROMETHEUS")),
+            f"--config.file={config}",
+            f"--storage.tsdb.path={folder / 'tsdb'}",
+            "--storage.tsdb.retention.size=100MB",
+            f"--web.listen-address={self.host}",
+        ]
+        super().__init__(command, ready=f"http://{self.host}/-/ready", log=folder / "prometheus.log")
+
+    def query(self, expression: str) -> list[dict[str, Any]]:
+        """Return the series of an instant query."""
+        url = f"http://{self.host}/api/v1/query?query={quote(expression)}"
+        found = httpx.get(url, timeout=20, trust_env=False).json()
+        assert found["status"] == "success", f"{expression}: {found}"
+        return list(found["data"]["result"])
+
+
+class NodeExporter(Server):
+    """Debian's, with the collectors that the stack uses."""
+
+    def __init__(self, folder: Path, arguments: list[str]) -> None:
+        self.host = f"127.0.0.1:{free_port()}"
+        kept = [one for one in arguments if not one.startswith("--web.listen-address")]
+        command = [str(prepared("ECHORATOR_PROMETHEUS_NODE_EXPORTER")), *kept, f"--web.listen-address={self.host}"]
+        super().__init__(command, ready=f"http://{self.host}/", log=folder / "node-exporter.log")

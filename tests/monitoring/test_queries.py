@@ -1,0 +1,130 @@
+"""Every expression of rules and dashboards finds series in a real Prometheus over real parts.
+
+Real: an agent before an Ollama that answers, a model store before a registry, Prometheus, Alertmanager, the node
+exporter. Made up: what GPUs and kubelets tell. So a metric that was renamed, or a label that is not there, is found.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+
+from components.monitoring.dashboards import BOARDS
+from components.monitoring.exporters import node_exporter
+from components.settings_monitoring import AlertmanagerSettings
+from tests.model_store.harness import Store
+from tests.monitoring.bed import TOLD, Alertmanager, NodeExporter, Prometheus, exporter
+from tests.monitoring.rule_files import groups
+from tests.replica_agent.conftest import Rig
+from tests.replica_agent.harness import Agent, delete, entry, listing, until
+from tests.support.registry import Registry
+
+pytestmark = [pytest.mark.ollama, pytest.mark.timeout(300)]
+
+MODEL = "tiny:1"
+ASK = {"model": MODEL, "options": {"num_predict": 20}, "messages": [{"role": "user", "content": "a b c"}]}
+_NAME = re.compile(
+    r"(?<![\w:.$\"])((?:replica|model_store|node|DCGM|container|prometheus|alertmanager|process|gen_ai)_\w+"
+    r"|(?:echorator|server|server_model|server_model_reason):[\w:]+|up|ALERTS)(?![\w:(])"
+)
+# As labels they stand beside metrics' names.
+_LABELS = {"gen_ai_request_model"}
+
+
+def use(agent: Agent, ollama_url: str) -> None:
+    """Have it do what its metrics tell of: answer, fail, lose a model and bring it again, load and unload."""
+    with httpx.Client(base_url=agent.gate, timeout=60, trust_env=False) as client:
+        for _ in range(3):
+            client.post("/api/chat", json=ASK).raise_for_status()
+        assert client.post("/api/chat", json={**ASK, "model": "absent:1"}).status_code == 404
+        until(lambda: agent.metric("models_loaded") == 1, 30)
+        client.post("/api/generate", json={"model": MODEL, "keep_alive": 0})
+        until(lambda: agent.metric("model_unloads_total") == 1, 30)
+        delete(ollama_url, MODEL)
+        until(lambda: agent.metric("model_drifts_total") >= 1, 30)
+        agent.wait_ready(MODEL)
+        client.post("/api/chat", json=ASK).raise_for_status()
+        until(lambda: agent.metric("models_loaded") == 1, 30)
+
+
+@pytest.fixture
+def prometheus(rig: Rig, registry: Registry, tmp_path: Path) -> Iterator[Prometheus]:
+    with ExitStack() as stack:
+        folder = tmp_path / "monitoring"
+        folder.mkdir()
+        store = Store(tmp_path / "store", [f"http://{registry.host}"])
+        manager = Alertmanager(folder, AlertmanagerSettings())
+        daemon = node_exporter("it", "image")["template"]["spec"]["containers"][0]
+        node = NodeExporter(folder, daemon["args"])
+        for server in (store, manager, node):
+            server.start(60)
+            stack.callback(server.stop)
+        told = stack.enter_context(exporter(TOLD))
+        agent = rig.start()
+        replica = {"namespace": "models", "server": "chat", "pod": "chat-0", "role": "inference"}
+        nothing: dict[str, str] = {}
+        jobs: dict[str, tuple[str, dict[str, str]]] = {
+            "ollama": (agent.face.removeprefix("http://"), replica),
+            "model-store": (store.host, {"namespace": "models", "pod": "model-store-0"}),
+            "node-exporter": (node.host, {"pod": "node-exporter-0"}),
+            "told": (told, nothing),
+        }
+        server = Prometheus(folder, jobs, manager.host)
+        server.start(60)
+        stack.callback(server.stop)
+        # Before anything happens, so that what happens is a rise.
+        until(lambda: len(server.query("up == 1")) == len(jobs) + 2, 60)
+        wish = entry(rig.models[0], store.host, MODEL, digest=rig.models[0].digest)
+        rig.api.publish(listing(wish))
+        agent.wait_ready(MODEL)
+        use(agent, rig.ollama.url)
+        until(lambda: server.query("server_model:replica_time_to_first_token_seconds:p95_5m > 0"), 60)
+        yield server
+
+
+def test_every_expression_finds_series(prometheus: Prometheus, tmp_path: Path) -> None:
+    rules = [rule for group in groups(tmp_path) for rule in group["rules"]]
+    # Two looks at a counter make a rate.
+    time.sleep(3)
+    absent: set[str] = set()
+    for rule in rules:
+        prometheus.query(rule["expr"])
+        for name in set(_NAME.findall(rule["expr"])) - _LABELS:
+            if not prometheus.query(f'{{__name__="{name}"}}'):
+                absent.add(f"{rule.get('alert', rule.get('record'))}: {name}")
+    assert absent == set()
+    recorded = [rule["record"] for rule in rules if "record" in rule]
+    assert [name for name in recorded if not prometheus.query(f'{{__name__="{name}"}}')] == []
+    empty: list[str] = []
+    for board in BOARDS:
+        for panel in board.panels:
+            for query in panel.queries:
+                expression = query.expression.replace("$__rate_interval", "1m")
+                expression = expression.replace("$server", ".*").replace("$model", ".*")
+                if not prometheus.query(expression):
+                    empty.append(f"{board.name}, {panel.title}: {expression}")
+    assert empty == []
+
+
+def test_consequences_are_held_back_by_their_causes(tmp_path: Path) -> None:
+    pod = {"namespace": "models", "server": "chat", "pod": "chat-0", "severity": "warning"}
+    manager = Alertmanager(tmp_path, AlertmanagerSettings())
+    manager.start(60)
+    try:
+        manager.post({"alertname": "PullStuck", **pod, "model": "a"}, {"alertname": "QueueLong", **pod})
+        until(lambda: manager.held_back() == {"PullStuck": False, "QueueLong": False})
+        manager.post({"alertname": "StoreDown", "severity": "critical"})
+        until(lambda: manager.held_back() == {"PullStuck": True, "QueueLong": False, "StoreDown": False})
+        manager.post({"alertname": "ReplicaDown", **pod})
+        until(lambda: manager.held_back()["QueueLong"])
+        assert not manager.held_back()["ReplicaDown"]
+        manager.post({"alertname": "ServerDown", "server": "chat", "severity": "critical"})
+        until(lambda: manager.held_back()["ReplicaDown"])
+    finally:
+        manager.stop()

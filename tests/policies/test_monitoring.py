@@ -1,0 +1,50 @@
+"""A stack with monitoring breaks no check but those that an exception names, in dev and in prod, in both modes.
+
+Not shown: what the operator itself makes of the objects; the local cluster's tests look at its pods.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.versions import IMAGES, MONITORING_IMAGES
+from policies.context import Context
+from policies.exceptions import load
+from policies.runner import Runner
+from tests.policies.objects import DIGEST
+from tests.policies.support import pack_config, registered, stack_config
+
+RECEIVER = {"name": "on-call", "url": "https://hooks.example/alerts"}
+BRING = {"enabled": True, "kubelet": True, "alertmanager": {"receivers": [RECEIVER]}}
+EXISTING = {"enabled": True, "mode": "existing", "scraperNamespace": "monitoring", "labels": {"release": "prometheus"}}
+PROD = {
+    "echorator:cluster": json.dumps({"storageClass": "encrypted"}),
+    "echorator:imageDigests": json.dumps(dict.fromkeys([*IMAGES, *MONITORING_IMAGES], DIGEST)),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "excused"),
+    [
+        ("dev", {**BRING, "images": "debian"}, True),
+        ("prod", BRING, True),
+        ("prod", EXISTING, False),
+    ],
+)
+def test_no_violation_but_those_with_an_exception(
+    name: str, settings: dict[str, Any], excused: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
+    filled = {**(PROD if name == "prod" else {}), "echorator:monitoring": json.dumps(settings)}
+    stack = registered(name, tmp_path, filled)
+    assert any(one.type == "kubernetes:monitoring.coreos.com/v1:PodMonitor" for one in stack)
+    found = Runner(Context(name, {**stack_config(name), **filled}), pack_config(name)).all(stack)
+    known = {(one.id, one.resource) for one in load()}
+    broken = {(one.check.id, f"{one.resource.type}::{one.resource.name}") for one in found if one.resource}
+    assert len(broken) == len({str(one) for one in found})
+    operator = {pair for pair in known if pair[1].endswith("::monitoring-prometheus-operator-role")}
+    assert broken == (operator if excused else set())

@@ -1,0 +1,134 @@
+"""What monitoring registers: its resources in both modes, its openings, its rights.
+
+Not shown: that an operator makes a running Prometheus of it, which tests/integration/test_monitoring.py shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+import pytest
+
+from components.cluster import Cluster, ClusterArgs
+from components.monitoring import prometheus
+from components.monitoring.dashboards import BOARDS
+from components.monitoring_stack import MonitoringStack, MonitoringStackArgs
+from components.settings_monitoring import MonitoringSettings
+from components.versions import DEBIAN_MONITORING_IMAGES, MONITORING_IMAGES
+from tests.support.pulumi_mocks import Seen, deploy, kinds
+
+pytestmark = pytest.mark.usefixtures("local_kubeconfig")
+
+
+def made(**settings: Any) -> Seen:
+    def program() -> None:
+        cluster = Cluster("c", ClusterArgs(environment="dev", prefix="team"))
+        args = MonitoringStackArgs(
+            cluster=cluster,
+            settings=MonitoringSettings.model_validate({"enabled": True, **settings}),
+            replicas={"chat": 2},
+        )
+        MonitoringStack("m", args, pulumi.ResourceOptions(depends_on=[cluster]))
+
+    return deploy(program)
+
+
+def own(seen: Seen) -> set[str]:
+    """Type and name of what the component registers, without the long beginning of the types."""
+    found = {(kind.rpartition(":")[2], name) for kind, name in seen if name.startswith("m-")}
+    return {f"{kind} {name}" for kind, name in found}
+
+
+def spec(seen: Seen, kind: str, name: str) -> Mapping[str, Any]:
+    return kinds(seen, f":{kind}")[name]["spec"]
+
+
+MONITORS = {"PodMonitor m-podmonitor-replicas", "PodMonitor m-podmonitor-model-store"}
+OPENINGS = {"NetworkPolicy m-scrape-replicas", "NetworkPolicy m-scrape-model-store"}
+
+
+def test_existing_gets_monitors_rules_and_openings_alone() -> None:
+    seen = made(mode="existing", scraperNamespace="theirs", labels={"release": "p"})
+    boards = {f"ConfigMap m-dashboard-{board.name}" for board in BOARDS}
+    assert own(seen) == {*MONITORS, *OPENINGS, *boards, "PrometheusRule m-prometheusrule-echorator"}
+    for name in ("m-podmonitor-replicas", "m-podmonitor-model-store"):
+        metadata = kinds(seen, ":PodMonitor")[name]["metadata"]
+        assert metadata["namespace"] == "team-models"
+        assert metadata["labels"]["release"] == "p"
+    (peer,) = spec(seen, "NetworkPolicy", "m-scrape-replicas")["ingress"][0]["from"]
+    assert peer["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "theirs"}
+    assert peer["podSelector"]["matchLabels"] == {"app.kubernetes.io/name": "prometheus"}
+
+
+def test_bring_makes_it_all_in_a_namespace_of_its_own() -> None:
+    seen = made()
+    found = own(seen)
+    assert found > MONITORS | OPENINGS
+    assert {"Namespace m-namespace", "Prometheus m-prometheus-team", "Alertmanager m-alertmanager-team"} < found
+    assert {"Deployment m-operator", "DaemonSet m-node-exporter", "NetworkPolicy m-network-default-deny"} < found
+    for (_, name), registered in seen.items():
+        metadata = registered.inputs.get("metadata", {})
+        if name.startswith("m-") and "namespace" in metadata:
+            outside = name.startswith(("m-scrape-", "m-prometheus-role-models"))
+            assert metadata["namespace"] == ("team-models" if outside else "team-monitoring"), name
+    assert "ClusterRole m-prometheus-cluster-role" not in found
+
+
+def test_each_monitor_has_its_opening_and_prometheus_the_way_out() -> None:
+    seen = made()
+    ways = spec(seen, "NetworkPolicy", "m-network-prometheus")["egress"]
+    ports = sorted(port["port"] for way in ways for port in way["ports"])
+    assert ports == [5000, 6443, 8080, 9090, 9093, 9100, 11436]
+    assert all(way.get("to") for way in ways)
+    for name, port in (("replicas", 11436), ("model-store", 5000)):
+        (rule,) = spec(seen, "NetworkPolicy", f"m-scrape-{name}")["ingress"]
+        assert [one["port"] for one in rule["ports"]] == [port]
+        (peer,) = rule["from"]
+        assert peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] == "team-monitoring"
+
+
+def test_prometheus_reads_pods_where_it_scrapes_and_nothing_else() -> None:
+    seen = made()
+    roles = {name: found["rules"] for name, found in kinds(seen, ":Role").items() if "prometheus-role" in name}
+    assert set(roles) == {"m-prometheus-role", "m-prometheus-role-models"}
+    (rule,) = roles["m-prometheus-role-models"]
+    assert rule["resources"] == ["pods"]
+    assert rule["verbs"] == ["get", "list", "watch"]
+    for rules in roles.values():
+        for one in rules:
+            assert not {"secrets", "configmaps"} & set(one["resources"])
+
+
+def test_kubelets_are_scraped_when_asked_for() -> None:
+    seen = made(kubelet=True)
+    assert kinds(seen, ":ClusterRole")["m-prometheus-cluster-role"]["rules"][1]["resources"] == ["nodes/metrics"]
+    chosen = spec(seen, "Prometheus", "m-prometheus-team")["additionalScrapeConfigs"]
+    assert chosen == {"name": prometheus.KUBELET_SECRET, "key": prometheus.KUBELET_KEY}
+    assert [one["job_name"] for one in prometheus.kubelet_scrapes("team")] == ["kubelet", "cadvisor"]
+
+
+@pytest.mark.parametrize("images", ["upstream", "debian"])
+def test_the_operator_is_told_the_version_that_runs(images: str) -> None:
+    seen = made(images=images)
+    for part in ("prometheus", "alertmanager"):
+        found = spec(seen, part.capitalize(), f"m-{part}-team")
+        wanted = DEBIAN_MONITORING_IMAGES[part] if images == "debian" else MONITORING_IMAGES[part]
+        assert found["image"] == wanted.reference()
+        assert found["version"] == f"v{wanted.tag.removeprefix('v')}"
+
+
+def test_blocks_leave_room_for_the_log() -> None:
+    settings = MonitoringSettings.model_validate({"prometheus": {"storage": "10Gi"}}).prometheus
+    assert prometheus.retention_size(settings) == "8192MB"
+    settings = MonitoringSettings.model_validate({"prometheus": {"retentionSize": "3GB"}}).prometheus
+    assert prometheus.retention_size(settings) == "3GB"
+
+
+def test_remote_write_is_open_in_the_network_and_has_its_credentials() -> None:
+    seen = made(remoteWrite=[{"url": "http://far.example:9009/push", "credentialsSecret": "far"}])
+    (written,) = spec(seen, "Prometheus", "m-prometheus-team")["remoteWrite"]
+    assert written["basicAuth"]["password"] == {"name": "far", "key": "password"}
+    ways = spec(seen, "NetworkPolicy", "m-network-prometheus")["egress"]
+    assert 9009 in {port["port"] for way in ways for port in way["ports"]}
