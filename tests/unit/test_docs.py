@@ -158,7 +158,7 @@ def test_examples_of_the_configuration_are_legal() -> None:
     examples: dict[str, Any] = {}
     for block in blocks(DOCS / "configuration.md", "yaml"):
         examples |= yaml.safe_load(block)
-    assert len(examples) == 5
+    assert len(examples) == 6
     raw = {key.removeprefix("echorator:"): value for key, value in examples.items()}
     # It stands in place of the one.
     del raw["cluster"]
