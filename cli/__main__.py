@@ -6,6 +6,7 @@ import typer
 
 from cli.commands.deploy import deploy
 from cli.commands.expose import expose
+from cli.commands.fit import fit
 from cli.commands.pin import pin
 from cli.commands.show import models, status
 from cli.commands.undeploy import undeploy
@@ -21,6 +22,7 @@ app = typer.Typer(
 app.command()(deploy)
 app.command()(expose)
 app.command()(undeploy)
+app.command()(fit)
 app.command("list")(models)
 app.command()(status)
 app.command()(upload)

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components import model_store_objects, sizes, wanted_models
+from components import echo_service_objects, fit_check, gpu_node_pool, model_store_objects, sizes, wanted_models
 from components import ollama_server_objects as objects
 from components.cluster import Cluster, ClusterArgs, LostCluster
 from components.cluster_api_cluster import ManagedCluster, ManagedClusterArgs
+from components.gpu_node_pool import GpuNodePool
 from components.model_store import ModelStore, ModelStoreArgs
 from components.settings import Settings
 from components.settings_cluster import SHORT_NAME, ListedClusterSettings
@@ -22,6 +23,7 @@ class Place:
     settings: ListedClusterSettings
     cluster: Cluster
     store: ModelStore | None
+    pools: Sequence[GpuNodePool] = ()
 
     @property
     def store_selector(self) -> dict[str, str] | None:
@@ -54,6 +56,8 @@ class Fleet:
         Raises:
             pulumi.RunError: the stack must not touch one of them.
         """
+        for note in fit_check.notes(config):
+            pulumi.log.info(note)
         found: dict[str, Place] = {}
         under = pulumi.ResourceOptions(parent=parent)
 
@@ -70,7 +74,9 @@ class Fleet:
             if one.reachable:
                 after = pulumi.ResourceOptions.merge(under, pulumi.ResourceOptions(depends_on=made))
                 cluster = _cluster(config, one, named("cluster", one), after)
-                found[one.name] = Place(one, cluster, _store(config, one, cluster, named("store", one), under))
+                pools = gpu_node_pool.register(config, one.name, cluster, prefix=prefix, parent=parent)
+                store = _store(config, one, cluster, named("store", one), under)
+                found[one.name] = Place(one, cluster, store, pools)
             elif one.lost and one.context is not None:
                 LostCluster(named("cluster", one), one.context, under)
         return cls(found, found.get(config.all_clusters[0].name))
@@ -107,6 +113,8 @@ def _cluster(config: Settings, settings: ListedClusterSettings, name: str, opts:
     demands = [sizes.demand_of(server) for server in servers_on(config, settings)]
     if config.model_store.enabled:
         demands.append(model_store_objects.size(config.model_store.storage).demand(1))
+    if settings.name == config.all_clusters[0].name:
+        demands += echo_service_objects.demands(config.echo)
     return Cluster(
         name,
         ClusterArgs(

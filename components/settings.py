@@ -12,10 +12,12 @@ import pulumi
 from pulumi.runtime import config as runtime_config
 from pydantic import Field, ValidationError
 
-from components import cluster_contexts, settings_checks
+from components import cluster_contexts, fit_check, settings_checks
 from components.settings_base import Section
 from components.settings_cluster import SHORT_NAME, ClusterSettings, ListedClusterSettings
+from components.settings_echo import EchoSettings
 from components.settings_faults import Fault, shape_faults
+from components.settings_gpu import FitSettings, GpuPoolSettings
 from components.settings_monitoring import MonitoringSettings
 from components.settings_server import ServerSettings
 from components.settings_store import ModelStoreSettings
@@ -32,7 +34,12 @@ class Settings(Section):
     clusters: Annotated[tuple[ListedClusterSettings, ...], Field(strict=False)] = ()
     model_store: ModelStoreSettings = ModelStoreSettings()
     servers: Annotated[tuple[ServerSettings, ...], Field(strict=False)] = ()
+    echo: EchoSettings = EchoSettings()
+    """The service in front of the servers; on the primary cluster, for its servers and adopted ones."""
     monitoring: MonitoringSettings = MonitoringSettings()
+    gpu_pools: Annotated[tuple[GpuPoolSettings, ...], Field(strict=False)] = ()
+    fit: FitSettings = FitSettings()
+    """What is done where a model does not fit, or where nobody knows."""
     image_digests: dict[str, str] = Field(default_factory=dict[str, str])
     """Image name in `components.versions.IMAGES` to the `sha256:<64 hex>` that is deployed."""
 
@@ -44,10 +51,14 @@ class Settings(Section):
         short = {name: getattr(self.cluster, name) for name in ClusterSettings.model_fields}
         return (ListedClusterSettings.model_construct(name=SHORT_NAME, role="primary", lost=False, **short),)
 
-    def cluster_of(self, server: ServerSettings) -> ListedClusterSettings:
-        """Where a server that is made here runs."""
+    def on_primary(self, server: ServerSettings) -> bool:
+        """Whether a server that is made here runs on the primary cluster, where the echo service is."""
+        return self.cluster_of(server).name == self.all_clusters[0].name
+
+    def cluster_of(self, one: ServerSettings | GpuPoolSettings) -> ListedClusterSettings:
+        """Where a server that is made here runs, or a pool's nodes are."""
         found = self.all_clusters
-        return next((one for one in found if one.name == server.cluster), found[0])
+        return next((each for each in found if each.name == one.cluster), found[0])
 
 
 PROJECT = "echorator"
@@ -125,6 +136,8 @@ def validate(raw: Mapping[str, Any], found: list[Fault] | None = None) -> Settin
         faults += shape_faults(error, Settings)
     # Run on the raw data, and so also when a type is wrong elsewhere: one round shows everything.
     faults += settings_checks.faults(raw)
+    if settings is not None:
+        faults += fit_check.faults(settings)
     if settings is None or faults:
         raise SettingsError(faults)
     return settings
@@ -160,7 +173,7 @@ def _decoded(key: str, text: str, faults: list[Fault]) -> Any:  # noqa: ANN401
     try:
         return json.loads(text)
     except json.JSONDecodeError:
-        kind = "a list" if key in ("clusters", "servers") else "a map"
+        kind = "a list" if key in ("clusters", "servers", "gpuPools") else "a map"
         faults.append(
             Fault(key, f"must be {kind}, not the text `{text}`. Set single keys with `pulumi config set --path`")
         )

@@ -8,11 +8,14 @@ from components import (
     settings_checks_cluster_api,
     settings_checks_clusters,
     settings_checks_create,
+    settings_checks_echo,
     settings_checks_expose,
+    settings_checks_gpu,
     settings_checks_models,
     settings_checks_monitoring,
     settings_checks_ollama,
     settings_checks_pod,
+    settings_checks_scaling,
     settings_checks_servers,
     settings_checks_stack,
     settings_checks_store,
@@ -31,6 +34,8 @@ _CHECKS: tuple[Check, ...] = (
     *settings_checks_models.CHECKS,
     *settings_checks_expose.CHECKS,
     *settings_checks_pod.CHECKS,
+    *settings_checks_gpu.CHECKS,
+    *settings_checks_echo.CHECKS,
 )
 _SERVER_CHECKS: tuple[ServerCheck, ...] = (
     *settings_checks_servers.SERVER_CHECKS,
@@ -40,6 +45,8 @@ _SERVER_CHECKS: tuple[ServerCheck, ...] = (
     *settings_checks_expose.SERVER_CHECKS,
     *settings_checks_pod.SERVER_CHECKS,
     *settings_checks_template.SERVER_CHECKS,
+    *settings_checks_gpu.SERVER_CHECKS,
+    *settings_checks_scaling.SERVER_CHECKS,
 )
 
 

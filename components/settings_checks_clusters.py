@@ -89,6 +89,27 @@ def _placed(raw: Raw) -> Iterator[Fault]:
             )
 
 
+def _pools(raw: Raw) -> Iterator[Fault]:
+    """Each GPU pool in a cluster of the list, and each server in the cluster of the pool that it names."""
+    clusters = list(maps(raw.get("clusters"), "clusters"))
+    names = [str(one.get("name")) for _, one in clusters] or [SHORT_NAME]
+    primary = next((str(one.get("name")) for _, one in clusters if one.get("role") == "primary"), names[0])
+    placed: dict[str, str] = {}
+    for path, pool in maps(raw.get("gpuPools"), "gpuPools"):
+        cluster = primary if pool.get("cluster") is None else pool["cluster"]
+        if cluster not in names:
+            yield Fault(f"{path}.cluster", f"there is no cluster `{cluster}`. Legal names: {listed(names)}")
+        elif isinstance(name := pool.get("name"), str):
+            placed[name] = str(cluster)
+    for path, server in hosted(raw):
+        pool, cluster = server.get("pool"), primary if server.get("cluster") is None else server["cluster"]
+        if isinstance(pool, str) and pool in placed and cluster in names and placed[pool] != cluster:
+            yield Fault(
+                f"{path}.pool",
+                f"`{pool}` is in cluster `{placed[pool]}`, the server in `{cluster}`. Name a pool of the same cluster",
+            )
+
+
 def _named(cluster: Raw) -> bool:
     return isinstance(cluster.get("name"), str)
 
@@ -136,4 +157,4 @@ def _storage(raw: Raw) -> Iterator[Fault]:
         yield from twice(named, lambda _, first: f"is the name at {first}. Give each class a name of its own")
 
 
-CHECKS: tuple[Check, ...] = (_either, _listed, _placed, _texts, _storage)
+CHECKS: tuple[Check, ...] = (_either, _listed, _placed, _pools, _texts, _storage)

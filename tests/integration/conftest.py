@@ -30,6 +30,7 @@ _ORDER = (
     "test_faults",
     "test_full_disk",
     "test_adopted",
+    "test_echo",
     "test_bad_settings",
     "test_shared_volume",
     "test_volume_growth",

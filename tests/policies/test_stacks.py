@@ -31,6 +31,7 @@ FILLED_IN: Mapping[str, Mapping[str, str]] = {
 UNNOTICED: Mapping[str, str] = {
     r"- .*[cC]ontainers\.\d+\.securityContext\.runAsNonRoot$": "the pod's own setting holds for the container",
     r"- spec\.template\.spec\.securityContext\.runAsNonRoot$": "each container's own setting holds",
+    r"Deployment echo-pods: - .*\.fsGroup$": "it has no volume that keeps anything",
     r"- .*\.volumes$": "the API server refuses mounts of volumes that are not there",
     r"- .*\.volumes\.\d+\.(name|configMap|projected|secret|emptyDir)$": "the API server refuses such a volume",
     r"- .*\.volumes\.\d+\.(configMap|projected|secret)\.": "which file is mounted; the kubelet tells a missing one",

@@ -28,7 +28,7 @@ class Second:
 
     def up(self) -> None:
         """Start everything but make no model."""
-        found: dict[str, Any] = ordinary.call(self._spec, "up-empty")
+        found: dict[str, Any] = ordinary.call(self._spec, "bare")
         self.context, self.kubeconfig = str(found["context"]), Path(found["kubeconfig"])
 
     def down(self) -> None:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from toolchain import catalog, local, monitoring, paths
+from toolchain import catalog, local, monitoring, paths, side_environment
 from toolchain.build import progress
 from toolchain.build.builder import ensure
 from toolchain.commands import test_lanes
@@ -19,7 +19,7 @@ from toolchain.session import Session
 from toolchain.stack import policies
 
 # What the tests with real parts need where no local cluster is started.
-PART_TOOLS = (catalog.DEBS, "ollama", catalog.POSTGRES_TOOL, *catalog.MODEL_TOOLS)
+PART_TOOLS = (catalog.DEBS, "ollama", catalog.POSTGRES_TOOL, *catalog.MODEL_TOOLS, *catalog.CRD_TOOLS)
 NODE_TOOLS = tuple(
     dict.fromkeys(
         (
@@ -34,6 +34,12 @@ NODE_TOOLS = tuple(
     )
 )
 
+_OWN_ENGINE = ("tests/reduced", "tests/simulated")
+
+
+CLIENTS = "tests/clients"
+"""The environment of the clients that the echo service is tried with."""
+
 
 def test(arguments: Sequence[str]) -> int:
     """Run pytest with the tools and the cluster that the tests look for; returns its exit code.
@@ -41,6 +47,7 @@ def test(arguments: Sequence[str]) -> int:
     Args:
         arguments: for pytest, such as files or ``-k``; everything when empty.
     """
+    side_environment.prepare(paths.CHECKOUT, CLIENTS, "the clients under test")
     machine = this_machine()
     if machine.kind is Kind.NODE:
         return _on_a_node(arguments)
@@ -52,9 +59,11 @@ def test(arguments: Sequence[str]) -> int:
         session, tools = bring_engine()
         variables = _variables(tools, ensure(PART_TOOLS)) | _engine_variables(session)
         return _pytest(["-m", "not cluster", *arguments], variables)
-    report.line("left out: tests/reduced, which needs an engine that this machine has from a release instead")
+    folders = " and ".join(_OWN_ENGINE)
+    report.line(f"left out: {folders}, which need an engine that this machine has from a release instead")
     parts = ensure(PART_TOOLS)
-    return _pytest(["-m", "not cluster", "--ignore=tests/reduced", *arguments], _variables(parts, parts))
+    left_out = [f"--ignore={folder}" for folder in _OWN_ENGINE]
+    return _pytest(["-m", "not cluster", *left_out, *arguments], _variables(parts, parts))
 
 
 def _on_a_node(arguments: Sequence[str]) -> int:
@@ -84,7 +93,7 @@ def _on_a_node(arguments: Sequence[str]) -> int:
 def _variables(tools: catalog.Tools, parts: catalog.Tools) -> dict[str, str]:
     record = paths.state_dir() / "test-tools.json"
     record.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    found = {name: str(path) for name, path in tools.paths.items()}
+    found = {name: str(path) for name, path in {**parts.paths, **tools.paths}.items()}
     record.write_text(json.dumps({"paths": found, "prefix": str(parts.debs_prefix)}))
     programs = monitoring.programs(paths.cache_dir() / "images")
     return {

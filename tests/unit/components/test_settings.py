@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from components import settings
 from components.settings import Settings, SettingsError
 from components.versions import ROOT
-from tests.support.settings_cases import DIGEST, cases, check, faults, model, one, refusal, server, sized
+from tests.support.settings_cases import DIGEST, POOL, cases, check, faults, model, one, refusal, server, sized
 
 FINE = {"cpu": "1", "memory": "1Gi"}
 UPSTREAM = {"host": "registry.ollama.ai"}
@@ -63,7 +63,7 @@ UPSTREAM = {"host": "registry.ollama.ai"}
     (
         "unknown class",
         one(**{"class": "huge", "resources": None}),
-        "servers[0].class: must be one of 'small', 'medium' or 'large', not \"huge\"",
+        "servers[0].class: must be one of 'small', 'medium', 'large' or 'echo', not \"huge\"",
     ),
     (
         "unknown key in a model's recipe",
@@ -323,7 +323,7 @@ def test_a_refusal_is_shown_without_traceback() -> None:
         {},
         one(),
         one(replicas=0, models=[]),
-        one(**{"class": "large", "resources": None, "storage": None}),
+        {**one(**{"class": "large", "resources": None, "storage": None}), "gpuPools": [POOL]},
         {"servers": [{"name": "far", "url": "https://ollama.example.com", "models": [{"name": "hf.co/x/y"}]}]},
         {"modelStore": {"enabled": False}, **one(models=[{"name": "hf.co/x/y"}])},
         {"modelStore": {"upstreams": [{"host": "registry.example.com:5000"}, UPSTREAM]}, **one()},

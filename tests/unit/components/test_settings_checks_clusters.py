@@ -10,7 +10,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from components import settings
+from components import fit_check, settings
 from tests.support.settings_cases import cases, check, faults, refusal, server
 from tests.unit.components.conftest import write_kubeconfig
 
@@ -179,3 +179,20 @@ def test_the_primary_one_is_first_and_takes_servers_without_a_cluster() -> None:
     found = settings.validate(two(east={"role": "secondary"}, west={"role": "primary"}, servers=both))
     assert [one.name for one in found.all_clusters] == ["west", "east"]
     assert [found.cluster_of(one).name for one in found.servers] == ["west", "east"]
+
+
+def test_pools_are_of_a_cluster_and_serve_its_servers_alone() -> None:
+    cards = {"name": "cards", "accelerator": "nvidia-l4", "existing": {"names": ["n1"]}}
+    pools = [cards, {**cards, "name": "more", "cluster": "west", "existing": {"names": ["n2"]}}]
+    gpu = {"resources": None, "class": "small", "gpus": 1}
+    servers = [server(**gpu), server(name="b", cluster="west", **gpu)]
+    found = settings.validate(two(servers=servers, gpuPools=pools))
+    chosen = [fit_check.pool_for(found, one) for one in found.servers]
+    assert [None if one is None else one.name for one in chosen] == ["cards", "more"]
+    far = {**cards, "name": "far", "cluster": "north", "existing": {"names": ["n3"]}}
+    crossed = [{**servers[0], "pool": "more"}, {**servers[1], "pool": "cards"}]
+    assert refusal(two(servers=crossed, gpuPools=[*pools, far])) == [
+        "gpuPools[2].cluster: there is no cluster `north`. Legal names: `east`, `west`",
+        "servers[0].pool: `more` is in cluster `west`, the server in `east`. Name a pool of the same cluster",
+        "servers[1].pool: `cards` is in cluster `east`, the server in `west`. Name a pool of the same cluster",
+    ]
