@@ -7,6 +7,7 @@ import pulumi
 
 from components import cluster_contexts, settings
 from components.fleet import Fleet
+from components.monitoring_stack import MonitoringStack
 from components.placed_servers import place_server
 from components.settings import SettingsError
 from components.settings_faults import Fault
@@ -29,6 +30,8 @@ class ModelServersArgs(TypedDict, total=False):
     """Ollama servers and their models."""
     imageDigests: dict[str, str] | None
     """Image to digest."""
+    monitoring: dict[str, Any] | None
+    """Prometheus, its rules, and whom it tells."""
 
 
 class ModelServers(pulumi.ComponentResource):
@@ -54,6 +57,8 @@ class ModelServers(pulumi.ComponentResource):
             wanted.name: place_server(config, fleet, wanted, parent=self, prefix=f"{name}-")
             for wanted in config.servers
         }
+        if config.monitoring.enabled and fleet.primary is not None:
+            MonitoringStack.of(config, fleet.primary.cluster, parent=self, prefix=f"{name}-")
         self.namespace = pulumi.Output.from_input(f"{config.namespace}-models")
         self.endpoints = pulumi.Output.all(**{key: one.server.endpoint for key, one in placed.items()}).apply(
             lambda urls: {key: str(url) for key, url in urls.items()}

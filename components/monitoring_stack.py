@@ -83,18 +83,27 @@ class MonitoringStack(pulumi.ComponentResource):
         self.register_outputs(dict(self.outputs))
 
     @classmethod
-    def of(cls, config: Settings, cluster: Cluster) -> Self:
-        """The stack that a configuration asks for."""
+    def of(cls, config: Settings, cluster: Cluster, *, parent: pulumi.Resource | None = None, prefix: str = "") -> Self:
+        """The stack that a configuration asks for, on its primary cluster.
+
+        Args:
+            config: of the whole stack.
+            cluster: the primary one.
+            parent: of what is registered.
+            prefix: begins the Pulumi names.
+        """
+        primary = config.all_clusters[0]
+        here = [one for one in config.servers if one.url is None and config.cluster_of(one).name == primary.name]
         args = MonitoringStackArgs(
             cluster=cluster,
             settings=config.monitoring,
-            replicas={server.name: server.replicas for server in config.servers if server.url is None},
+            replicas={server.name: server.replicas for server in here},
             store=config.model_store.enabled,
-            storage_class=config.cluster.storage_class,
-            api_server_cidrs=config.cluster.api_server_cidrs,
+            storage_class=cluster.storage_class,
+            api_server_cidrs=primary.api_server_cidrs,
             image_digests=config.image_digests,
         )
-        return cls("monitoring", args, pulumi.ResourceOptions(depends_on=[cluster]))
+        return cls(f"{prefix}monitoring", args, pulumi.ResourceOptions(parent=parent, depends_on=[cluster]))
 
     # -- what is made in both modes ---------------------------------------------------------------------------------
 

@@ -37,6 +37,7 @@ _ORDER = (
     "test_cluster_api",
     "test_clusters",
     "test_prod",
+    "test_package",
     "test_monitoring",
     "test_cli",
     "test_destroy",

@@ -72,6 +72,17 @@ def test_no_violation(stack: list[Resource], runner: Runner) -> None:
     assert [str(one) for one in runner.all(stack)] == []
 
 
+def test_staging_breaks_no_check_of_production(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
+    given = stack_config("staging")
+    cluster = {**json.loads(given["echorator:cluster"]), "context": None}
+    filled_in = {**FILLED_IN["prod"], "echorator:cluster": json.dumps(cluster)}
+    found = registered("staging", tmp_path, filled_in)
+    runner = Runner(Context("staging", {**given, **filled_in}), pack_config("prod"))
+    assert sum(one.type.startswith("kubernetes:") for one in found) > 20
+    assert [str(one) for one in runner.all(found)] == []
+
+
 def test_each_broken_setting_is_noticed(name: str, stack: list[Resource], runner: Runner) -> None:
     found = list(mutants(stack))
     unnoticed = [one.name for one in found if not _told(runner, one)]
