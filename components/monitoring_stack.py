@@ -14,7 +14,7 @@ from components import cluster_baseline as baseline
 from components import workload
 from components.cluster import Cluster
 from components.labels import namespace_labels
-from components.monitoring import alertmanager, exporters, names, network, operator, prometheus, scrape
+from components.monitoring import alertmanager, exporters, names, network, operator, prometheus, responder, scrape
 from components.monitoring.dashboards import BOARDS
 from components.monitoring.rules import rule_groups
 from components.settings import Settings
@@ -68,7 +68,9 @@ class MonitoringStack(pulumi.ComponentResource):
         own: list[scrape.Monitor] = []
         ready: list[pulumi.Resource] = []
         if bring:
-            own = scrape.own(self._prefix, node_exporter=args.settings.node_exporter, responder=False)
+            own = scrape.own(
+                self._prefix, node_exporter=args.settings.node_exporter, responder=args.settings.responder.enabled
+            )
             ready = self._bring([*self._monitors, *own])
         self._openings()
         for one in [*self._monitors, *own]:
@@ -169,6 +171,8 @@ class MonitoringStack(pulumi.ComponentResource):
         ready: list[pulumi.Resource] = [operated]
         if settings.node_exporter:
             self._node_exporter()
+        if settings.responder.enabled:
+            self._responder()
         ready.append(self._alertmanager(operated))
         ready.append(self._prometheus(operated))
         return ready
@@ -208,6 +212,8 @@ class MonitoringStack(pulumi.ComponentResource):
         mesh = network.alertmanager_mesh()
         to_api = args.cluster.api_server.apply(network.api_server)
         hooks = alertmanager.ports_out(settings.alertmanager)
+        r = names.selector(names.RESPONDER, self._prefix)
+        responds = [network.towards(r, names.RESPONDER_PORT)] if settings.responder.enabled else []
         policies: dict[str, Any] = {
             "default-deny": baseline.default_deny(),
             "allow-dns": baseline.allow_dns(),
@@ -226,6 +232,7 @@ class MonitoringStack(pulumi.ComponentResource):
                 egress=[
                     {"to": [{"podSelector": {"matchLabels": a}}], **mesh},
                     *([workload.anywhere(*hooks)] if hooks else []),
+                    *responds,
                 ],
             ),
             names.OPERATOR: network.policy(o, ingress=[network.near(p, names.OPERATOR_PORT)], egress=to_api),
@@ -234,6 +241,9 @@ class MonitoringStack(pulumi.ComponentResource):
             policies[names.NODE_EXPORTER] = network.policy(
                 n, ingress=[network.near(p, names.NODE_EXPORTER_PORT)], egress=[]
             )
+        if settings.responder.enabled:
+            inbound = [network.near(a, names.RESPONDER_PORT), network.near(p, names.RESPONDER_PORT)]
+            policies[names.RESPONDER] = network.policy(r, ingress=inbound, egress=to_api)
         for called, spec in policies.items():
             k8s.networking.v1.NetworkPolicy(
                 f"{self._name}-network-{called}",
@@ -264,11 +274,13 @@ class MonitoringStack(pulumi.ComponentResource):
 
     def _alertmanager(self, operated: pulumi.Resource) -> k8s.apiextensions.CustomResource:
         settings = self._args.settings.alertmanager
+        hook = responder.url(self._prefix) if self._args.settings.responder.enabled else None
+        routes_of = alertmanager.config(settings, responder=hook)
         account = self._account(names.ALERTMANAGER)
         routes = k8s.core.v1.Secret(
             f"{self._name}-routes",
             metadata=self._metadata(alertmanager.CONFIG_SECRET, names.ALERTMANAGER),
-            string_data={"alertmanager.yaml": yaml.safe_dump(alertmanager.config(settings), sort_keys=False)},
+            string_data={"alertmanager.yaml": yaml.safe_dump(routes_of, sort_keys=False)},
             opts=self._inside,
         )
         self._budget(names.ALERTMANAGER, names.operated(names.ALERTMANAGER))
@@ -314,6 +326,40 @@ class MonitoringStack(pulumi.ComponentResource):
             metadata=self._metadata(names.NODE_EXPORTER, names.NODE_EXPORTER),
             spec=wire(exporters.node_exporter(self._prefix, reference)),
             opts=pulumi.ResourceOptions.merge(self._inside, pulumi.ResourceOptions(depends_on=[account])),
+        )
+
+    def _responder(self) -> None:
+        settings, prefix, part = self._args.settings.responder, self._prefix, names.RESPONDER
+        models = self._args.cluster.namespace
+        granted = [self._account(part), *self._role(part, responder.rules(settings), namespace=models)]
+        if responder.cluster_rules(settings):
+            granted += self._cluster_role(part, responder.cluster_rules(settings))
+        metadata = self._metadata(part, part)
+        del metadata["name"]
+        config = k8s.core.v1.ConfigMap(
+            f"{self._name}-responder-config",
+            metadata=metadata,
+            immutable=True,
+            data={"config.json": responder.config(models, settings)},
+            opts=self._inside,
+        )
+        spec = responder.deployment(
+            prefix,
+            image=image("runtime", self._args.image_digests),
+            config_map=config.metadata.apply(lambda found: found.name),
+        )
+        self._budget(part, names.selector(part, prefix))
+        k8s.apps.v1.Deployment(
+            f"{self._name}-responder",
+            metadata=self._metadata(part, part),
+            spec=wire(spec),
+            opts=pulumi.ResourceOptions.merge(self._inside, pulumi.ResourceOptions(depends_on=granted)),
+        )
+        k8s.core.v1.Service(
+            f"{self._name}-responder-service",
+            metadata=self._metadata(part, part),
+            spec=wire(workload.service(names.selector(part, prefix), names.RESPONDER_PORT)),
+            opts=self._inside,
         )
 
     # -- small parts ------------------------------------------------------------------------------------------------

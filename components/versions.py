@@ -13,7 +13,7 @@ from types import MappingProxyType
 ROOT = Path(__file__).resolve().parent.parent
 """The checkout: the folder that holds Pulumi.yaml, `ollama/` and `model_store/`."""
 
-_RUNTIME_PACKAGES = ("model_store", "ollama", "replica_agent")
+_RUNTIME_PACKAGES = ("model_store", "ollama", "replica_agent", "responder")
 
 
 @dataclass(frozen=True)

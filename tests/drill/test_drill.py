@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,7 +51,9 @@ class Drill:
 
     def firing(self) -> set[str]:
         """Alerts that fire and are not held back by another one: what people would be told of."""
-        told = self.alertmanager.get("/api/v2/alerts?active=true&silenced=false&inhibited=false")
+        told: list[dict[str, Any]] | None = self.alertmanager.get(
+            "/api/v2/alerts?active=true&silenced=false&inhibited=false"
+        )
         return {one["labels"]["alertname"] for one in told or []} - _EXPECTED
 
     def scale(self, name: str, replicas: int) -> None:

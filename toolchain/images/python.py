@@ -15,7 +15,7 @@ from toolchain.images.errors import ImageError, run
 from toolchain.images.tree import Tree
 
 SITE_PACKAGES = "app/site-packages"
-PACKAGES = ("model_store", "ollama", "replica_agent")
+PACKAGES = ("model_store", "ollama", "replica_agent", "responder")
 _GROUP = "runtime"
 _EXPORT = ("--quiet", "--frozen", "--no-header", "--no-annotate", "--no-emit-project")
 _PLATFORM = ("--python-version", "3.11", "--python-platform", "x86_64-manylinux_2_28")
