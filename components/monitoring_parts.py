@@ -74,7 +74,7 @@ class Parts:
 
     def image(self, part: str) -> tuple[str, str]:
         """Reference and version."""
-        if self._args.settings.images == "debian":
+        if self._args.settings.images == "debian" and part in DEBIAN_MONITORING_IMAGES:
             found = DEBIAN_MONITORING_IMAGES[part]
             return found.reference(), f"v{found.tag}"
         return image(part, self._args.image_digests), MONITORING_IMAGES[part].tag

@@ -90,7 +90,6 @@ MONITORING_IMAGES: Mapping[str, Image] = MappingProxyType(
 
 DEBIAN_MONITORING_IMAGES: Mapping[str, Image] = MappingProxyType(
     {
-        "prometheus": Image("ghcr.io/echorator/debian-prometheus", "2.42.0"),
         "alertmanager": Image("ghcr.io/echorator/debian-alertmanager", "0.25.0"),
         "node-exporter": Image("ghcr.io/echorator/debian-node-exporter", "1.5.0"),
     }

@@ -30,7 +30,6 @@ _ORDER = (
     "test_bad_settings",
     "test_shared_volume",
     "test_volume_growth",
-    "test_monitoring",
     "test_cli",
     "test_destroy",
 )

@@ -1,6 +1,6 @@
 """Which acts are taken, which are refused, and that each is told as an Event; by the web hook's own door.
 
-The API server is a double that records; tests/integration/test_monitoring.py shows the rights on a real one.
+The API server is a double that records; tests/drill/test_stack.py shows the rights on a real one.
 """
 
 from __future__ import annotations
