@@ -2,75 +2,29 @@
 
 import pulumi
 
-from components import model_store_objects, settings, sizes, wanted_models
-from components import ollama_server_objects as objects
-from components.cluster import Cluster, ClusterArgs
-from components.model_store import ModelStore, ModelStoreArgs
+from components import settings
+from components.echo_service import EchoService, EchoServiceArgs
+from components.fleet import Fleet
 from components.monitoring_stack import MonitoringStack
-from components.ollama_model import bring
-from components.ollama_server import OllamaServer, OllamaServerArgs
+from components.placed_servers import place_server
 
 config = settings.load()
-hosted = {server.name: sizes.size_of(server) for server in config.servers if server.url is None}
-demands = [sizes.demand_of(server) for server in config.servers if server.name in hosted]
-if config.model_store.enabled:
-    demands.append(model_store_objects.size(config.model_store.storage).demand(1))
-
-cluster = Cluster(
-    "cluster",
-    ClusterArgs(
-        environment=config.environment,
-        prefix=config.namespace,
-        context=config.cluster.context,
-        api_server=config.cluster.api_server,
-        demands=demands,
-    ),
-)
-
-store: ModelStore | None = None
-if config.model_store.enabled:
-    store = ModelStore(
-        "store",
-        ModelStoreArgs(
-            cluster=cluster,
-            storage=config.model_store.storage,
-            storage_class=config.cluster.storage_class,
-            upstreams=config.model_store.upstreams,
-            uploads=config.model_store.uploads,
-            collect=config.model_store.collect,
-            wanted=wanted_models.store_wanted(config.servers),
-            clients=[objects.pullers(one.name, one.volume) for one in config.servers if one.name in hosted],
-            image_digests=config.image_digests,
-        ),
-        pulumi.ResourceOptions(depends_on=[cluster]),
-    )
+fleet = Fleet.of(config)
 
 for wanted in config.servers:
-    inside = wanted.name in hosted
-    through = cluster.namespace if store is not None and inside else None
-    document = wanted_models.wanted(wanted, store_namespace=through)
-    server = OllamaServer(
-        wanted.name,
-        OllamaServerArgs.of(
-            wanted,
-            cluster=cluster if inside else None,
-            size=hosted.get(wanted.name),
-            wanted=document,
-            storage_class=config.cluster.storage_class,
-            store=None if store is None else model_store_objects.selector(cluster.prefix),
-            api_server=cluster.api_server,
-            api_server_cidrs=config.cluster.api_server_cidrs,
-            image_digests=config.image_digests,
-        ),
-        pulumi.ResourceOptions(depends_on=[cluster] if inside else []),
-    )
-    pulumi.export(f"{wanted.name}-endpoint", server.endpoint)
-    if server.outside is not None:
-        pulumi.export(f"{wanted.name}-outside", server.outside)
-    models = bring(
-        document, server, wanted, cluster if inside else None, after=store.ready if store is not None else []
-    )
-    pulumi.export(f"{wanted.name}-models", {name: model.replicas for name, model in models.items()})
-pulumi.export("namespace", cluster.namespace)
-if config.monitoring.enabled:
-    pulumi.export("monitoring", MonitoringStack.of(config, cluster).outputs)
+    placed = place_server(config, fleet, wanted)
+    pulumi.export(f"{wanted.name}-endpoint", placed.server.endpoint)
+    if placed.server.outside is not None:
+        pulumi.export(f"{wanted.name}-outside", placed.server.outside)
+    pulumi.export(f"{wanted.name}-models", {name: model.replicas for name, model in placed.models.items()})
+    pulumi.export(f"{wanted.name}-phases", {name: model.phase for name, model in placed.models.items()})
+if config.echo.enabled and fleet.primary is not None:
+    home = fleet.primary.cluster
+    echo = EchoService("echo", EchoServiceArgs.of(config, home), pulumi.ResourceOptions(depends_on=[home]))
+    pulumi.export("echo-endpoint", echo.endpoint)
+    pulumi.export("echo-keys", echo.keys)
+pulumi.export("namespace", f"{config.namespace}-models")
+if config.clusters:
+    pulumi.export("clusters", fleet.summary())
+if config.monitoring.enabled and fleet.primary is not None:
+    pulumi.export("monitoring", MonitoringStack.of(config, fleet.primary.cluster).outputs)

@@ -6,6 +6,8 @@ import typer
 
 from cli.commands.deploy import deploy
 from cli.commands.expose import expose
+from cli.commands.fit import fit
+from cli.commands.pin import pin
 from cli.commands.show import models, status
 from cli.commands.undeploy import undeploy
 from cli.commands.upload import upload
@@ -20,9 +22,11 @@ app = typer.Typer(
 app.command()(deploy)
 app.command()(expose)
 app.command()(undeploy)
+app.command()(fit)
 app.command("list")(models)
 app.command()(status)
 app.command()(upload)
+app.command()(pin)
 
 
 def main() -> None:

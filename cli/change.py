@@ -85,9 +85,10 @@ def carry_out(place: Place, file: StackFile, output: Output, manner: Manner) -> 
         CliError: something failed; says what has been changed.
     """
     settings = file.settings()
-    context = place.context(settings)
-    with KubeApi(context, retry_s=0) as api:
-        api.get("/version")
+    parts = place.parts(settings)
+    for context, _ in parts:
+        with KubeApi(context, retry_s=0) as api:
+            api.get("/version")
     diff = file.diff()
     output.console.print(diff_lines(diff) if diff else f"{file.path.name} says so already.", soft_wrap=True)
     engine = Engine(place)
@@ -104,7 +105,7 @@ def carry_out(place: Place, file: StackFile, output: Output, manner: Manner) -> 
     file = file.write()
     again = f"{file.path.name} keeps the change, and the stack what was deployed of it. {manner.on}".strip()
     total = sum(planned.changes.values())
-    heard, seconds = update(engine, context, settings, output, planned=total, again=again)
+    heard, seconds = update(engine, parts, output, planned=total, again=again)
     output.say(f"Done in {seconds:.1f} s: {counts(heard.changes) if heard.changes else 'nothing had to change'}.")
     # The engine may have written the salt.
     return Done(StackFile.read(file.path), heard.changes, changed=written or bool(heard.changes), seconds=seconds)
@@ -112,7 +113,14 @@ def carry_out(place: Place, file: StackFile, output: Output, manner: Manner) -> 
 
 def view_of(place: Place, settings: Settings) -> View:
     """The stack as it is now."""
-    return asyncio.run(look(place.context(settings), settings, place.stack))
+    seen = [asyncio.run(look(context, part, place.stack)) for context, part in place.parts(settings)]
+    order = [server.name for server in settings.servers]
+    return View(
+        place.stack,
+        seen[0].namespace,
+        sorted((server for view in seen for server in view.servers), key=lambda one: order.index(one.name)),
+        [problem for view in seen for problem in view.problems],
+    )
 
 
 def on_terminal() -> bool:

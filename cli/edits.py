@@ -28,7 +28,7 @@ class Deploy:
     digest: str | None = None
     replicas: int | None = None
     size: str | None = None
-    """A class: small, medium or large."""
+    """A class: small, medium, large or echo."""
     cpu: str | None = None
     memory: str | None = None
     storage: str | None = None

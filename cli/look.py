@@ -138,7 +138,10 @@ async def _hosted(server: ServerSettings, there: Objects, proxy: PodProxy, conte
         said = await ask([name for name, pod in pods.items() if runs(pod)])
     names = [ModelName.parse(model.name).short for model in server.models]
     stateful_set = there.stateful_sets.get(server.name)
-    shall = max(server.replicas, 0 if stateful_set is None else int(stateful_set["spec"].get("replicas", 1)))
+    deployed = 0 if stateful_set is None else int(stateful_set["spec"].get("replicas", 1))
+    # Where an autoscaler decides, what it decided is what is wanted.
+    wanted = server.replicas if server.scaling is None else max(deployed, server.least_replicas)
+    shall = max(wanted, deployed)
     expected = [f"{server.name}-{index}" for index in range(shall)]
     replicas = [
         Replica(
@@ -151,14 +154,14 @@ async def _hosted(server: ServerSettings, there: Objects, proxy: PodProxy, conte
     ]
     # A replica that there is none of yet makes its server scale, which the server's state knows from the numbers.
     states = {one.name: one.state for one in replicas if one.name in pods and not one.name.startswith(f"{writer}-")}
-    state = server_state(stateful_set, states, server.replicas)
+    state = server_state(stateful_set, states, wanted)
     failed = next(
         (one for one in replicas if one.name.startswith(f"{writer}-") and one.state.phase is Phase.FAILED), None
     )
     if failed is not None:
         state = State(Phase.FAILED, f"{failed.name}: {failed.state.why}")
     models = [_model(model.name, model.source, model.digest, replicas) for model in server.models]
-    return Server(server.name, state, server.replicas, None, replicas, models)
+    return Server(server.name, state, wanted, None, replicas, models)
 
 
 async def _adopted(server: ServerSettings) -> Server:

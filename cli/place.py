@@ -60,12 +60,41 @@ class Place:
         return Path(found)
 
     def context(self, settings: Settings) -> KubeContext:
-        """The cluster that the stack goes to; talks to nobody.
+        """The cluster that the stack goes to, the primary one of several; talks to nobody.
 
         Raises:
             KubeContextError: the kubeconfig has it not.
         """
-        return load(settings.cluster.context, paths=kubeconfig_paths(environment=self.variables))
+        return self.parts(settings)[0][0]
+
+    def parts(self, settings: Settings) -> list[tuple[KubeContext, Settings]]:
+        """Each cluster that can be reached, the primary one first, with the settings of what is to be seen from there.
+
+        Servers that run elsewhere are seen from the primary one.
+
+        Raises:
+            KubeContextError: the kubeconfig has not all of them.
+            CliError: Cluster API is still making the only one.
+        """
+        paths = kubeconfig_paths(environment=self.variables)
+        reachable = [one for one in settings.all_clusters if one.reachable]
+        if not reachable:
+            raise CliError("none of the stack's clusters can be reached yet", "name the context of one in its settings")
+        return [
+            (
+                load(cluster.context, paths=paths),
+                settings.model_copy(
+                    update={
+                        "servers": tuple(
+                            one
+                            for one in settings.servers
+                            if (settings.cluster_of(one) if one.url is None else reachable[0]) == cluster
+                        )
+                    }
+                ),
+            )
+            for cluster in reachable
+        ]
 
     def make_stack(self) -> None:
         """Make the stack's record, where the checkout's own backend lacks it.

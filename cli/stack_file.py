@@ -64,8 +64,11 @@ class StackFile:
         """Whether there is something to write."""
         return self.yaml.text != self.before
 
-    def settings(self) -> Settings:
+    def settings(self, over: Mapping[str, Mapping[str, Any]] | None = None) -> Settings:
         """What the text to be says, checked by the rules of a deploy.
+
+        Args:
+            over: section to what is laid over it, for a command that looks on where a deploy would stop.
 
         Raises:
             SettingsError: with every fault there is.
@@ -78,7 +81,11 @@ class StackFile:
         raw = {key.removeprefix(PREFIX): value for key, value in known.items() if key.startswith(PREFIX)}
         secret = [key for key, value in raw.items() if _is_secret(value)]
         faults = [Fault(key, _SECRET) for key in secret]
-        return validate({key: value for key, value in raw.items() if key not in secret}, faults)
+        legible: dict[str, Any] = {key: value for key, value in raw.items() if key not in secret}
+        for section, changes in (over or {}).items():
+            given = legible.get(section, {})
+            legible[section] = {**cast("Mapping[str, Any]", given), **changes} if isinstance(given, dict) else given
+        return validate(legible, faults)
 
     def diff(self) -> list[str]:
         """What changes, as lines of a unified diff; none when nothing does."""

@@ -6,8 +6,8 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -77,14 +77,13 @@ def preview(engine: Engine, text: str, name: str) -> Heard:
 
 
 def update(
-    engine: Engine, context: KubeContext, settings: Settings, output: Output, *, planned: int, again: str
+    engine: Engine, parts: Sequence[tuple[KubeContext, Settings]], output: Output, *, planned: int, again: str
 ) -> tuple[Heard, float]:
     """Bring the cluster to what the stack's file says, and show how that goes.
 
     Args:
         engine: of the stack.
-        context: its cluster.
-        settings: its configuration.
+        parts: its clusters, each with the configuration of what runs there.
         output: where to show it.
         planned: how many changes the preview announced.
         again: what to say of the way on after a failure.
@@ -105,7 +104,7 @@ def update(
         shown.event(event)
 
     failed = "the deploy failed; what was finished is kept"
-    with shown, interruptible(engine, shown.note), _watching(shown, context, settings, transfers):
+    with shown, interruptible(engine, shown.note), _watching(shown, parts, transfers):
         _run(lambda: engine.up(take), heard, failed, again, refresh=shown.refresh)
     return heard, time.monotonic() - begun
 
@@ -139,12 +138,11 @@ def interruptible(engine: Engine, note: Callable[[str], object]) -> Generator[No
 
 
 @contextmanager
-def _watching(shown: Display, context: KubeContext, settings: Settings, transfers: Transfers) -> Generator[None]:
+def _watching(shown: Display, parts: Sequence[tuple[KubeContext, Settings]], transfers: Transfers) -> Generator[None]:
     """Agents are asked only where their answers are shown."""
-    if isinstance(shown, Bars):
-        with Watch(context, settings, transfers):
-            yield
-    else:
+    with ExitStack() as stack:
+        for context, settings in parts if isinstance(shown, Bars) else ():
+            stack.enter_context(Watch(context, settings, transfers))
         yield
 
 

@@ -8,7 +8,9 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components import cluster_baseline as baseline
-from components import kube_context
+from components import kube_context, storage_classes
+from components.secrets_at_rest_provider import SecretsAtRest
+from components.settings_cluster import StorageSettings
 from components.workload import wire
 
 
@@ -26,6 +28,12 @@ class ClusterArgs:
     """`ADDRESS:PORT` by which pods reach the API server; None looks them up."""
     demands: Sequence[baseline.Demand] = field(default_factory=tuple)
     """What the stack's workloads ask for; bounds the quota."""
+    storage_class: str | None = None
+    """For every volume; the first of `storage`, else the cluster's default class, where none is named."""
+    storage: Sequence[StorageSettings] = ()
+    """StorageClasses to make."""
+    secrets_at_rest: Literal["required", "reported"] = "reported"
+    """Whether a cluster that is seen to store Secrets in clear ends the deploy."""
 
 
 class Cluster(pulumi.ComponentResource):
@@ -37,6 +45,10 @@ class Cluster(pulumi.ComponentResource):
     prefix: str
     namespace: str
     """Where models run. Pods are refused there that Pod Security `restricted` would refuse."""
+    secrets: SecretsAtRest
+    """How the cluster stores Secrets."""
+    storage_class: str | None
+    """Of the stack's volumes; None is the cluster's default one."""
     api_server: pulumi.Output[Sequence[Mapping[str, Any]]]
     """Addresses behind the Service `kubernetes`, as `{"ip", "port"}`: network policies are applied behind it."""
 
@@ -54,17 +66,9 @@ class Cluster(pulumi.ComponentResource):
         self.context = context.name
         self.prefix = args.prefix
         self.namespace = f"{args.prefix}-models"
-        self.provider = k8s.Provider(
-            f"{name}-provider",
-            context=context.name,
-            # The context is the cluster's identity: edits elsewhere in the kubeconfig (a new token, another port)
-            # must not replace everything.
-            cluster_identifier=context.name,
-            # An agent watches its list: one that is deleted and made again says for a moment that nothing is wanted.
-            # What must roll its pods says `immutable` itself.
-            enable_config_map_mutable=True,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
+        made = [storage_classes.name_of(args.prefix, one) for one in args.storage]
+        self.storage_class = args.storage_class or next(iter(made), None)
+        self.provider = provider(name, context.name, pulumi.ResourceOptions(parent=self))
         self.api_server = self._api_server(name) if args.api_server is None else _given(args.api_server)
         namespace = k8s.core.v1.Namespace(
             f"{name}-models",
@@ -77,6 +81,15 @@ class Cluster(pulumi.ComponentResource):
         self._network(name)
         self._personas(name)
         self._priorities(name)
+        self._storage(name, args.storage)
+        self.secrets = SecretsAtRest(
+            f"{name}-secrets-at-rest",
+            context=self.context,
+            namespace=self.namespace,
+            required=args.secrets_at_rest == "required",
+            # It is forgotten with the namespace: nothing of it is in the cluster.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[namespace], deleted_with=namespace),
+        )
         self.register_outputs({"context": self.context, "namespace": self.namespace})
 
     def priority_class(self, suffix: Literal["models", "store"]) -> str:
@@ -144,6 +157,54 @@ class Cluster(pulumi.ComponentResource):
                 description=spec["description"],
                 opts=pulumi.ResourceOptions(parent=self, provider=self.provider),
             )
+
+    def _storage(self, name: str, storage: Sequence[StorageSettings]) -> None:
+        for one in storage:
+            body = storage_classes.storage_class(self.prefix, one, baseline.object_labels(self.prefix, "storage"))
+            k8s.storage.v1.StorageClass(
+                f"{name}-storage-{body['metadata']['name'].removeprefix(f'{self.prefix}-')}",
+                metadata=body["metadata"],
+                provisioner=body["provisioner"],
+                parameters=body["parameters"],
+                volume_binding_mode=body["volumeBindingMode"],
+                allow_volume_expansion=body["allowVolumeExpansion"],
+                reclaim_policy=body["reclaimPolicy"],
+                opts=pulumi.ResourceOptions(parent=self, provider=self.provider),
+            )
+
+
+class LostCluster(pulumi.ComponentResource):
+    """A cluster that does not answer and will not: its provider, which forgets what the stack had there."""
+
+    def __init__(self, name: str, context: str, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("echorator:index:Cluster", name, {"context": context}, opts)
+        # The engine deletes by the provider of this name what the last deploy had there.
+        provider(name, context, pulumi.ResourceOptions(parent=self), lost=True)
+        self.register_outputs({"context": context})
+
+
+def provider(name: str, context: str, opts: pulumi.ResourceOptions, *, lost: bool = False) -> k8s.Provider:
+    """The provider that everything of one cluster goes through.
+
+    Args:
+        name: of the Cluster.
+        context: of the kubeconfig.
+        opts: with the Cluster as parent.
+        lost: what is deleted there is only forgotten, should the cluster not answer.
+    """
+    return k8s.Provider(
+        f"{name}-provider",
+        context=context,
+        # The context is the cluster's identity: edits elsewhere in the kubeconfig (a new token, another port)
+        # must not replace everything.
+        cluster_identifier=context,
+        # An agent watches its list: one that is deleted and made again says for a moment that nothing is wanted.
+        # What must roll its pods says `immutable` itself.
+        enable_config_map_mutable=True,
+        # Left out rather than false: providers of stacks that are deployed have no such property.
+        delete_unreachable=True if lost else None,
+        opts=opts,
+    )
 
 
 def _addresses(endpoints: Sequence[Mapping[str, Any]], ports: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

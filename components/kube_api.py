@@ -79,6 +79,11 @@ class KubeApi(AbstractContextManager["KubeApi"]):
         """The object, or list of objects, at `path`; None when there is none."""
         return self._send("GET", path)
 
+    def text(self, path: str) -> str:
+        """What is at `path` where it is no object, such as metrics."""
+        found = self._answer("GET", path)
+        return "" if found is None else found.text
+
     def create(self, path: str, body: Object, *, manager: str) -> Object | None:
         """Creates `body` in the collection at `path`; None when an object of its name is there already."""
         return self._send("POST", path, body=body, params={"fieldManager": manager}, absent=HTTPStatus.CONFLICT)
@@ -120,6 +125,19 @@ class KubeApi(AbstractContextManager["KubeApi"]):
         content: str = "application/json",
         absent: int = HTTPStatus.NOT_FOUND,
     ) -> Object | None:
+        found = self._answer(method, path, body=body, params=params, content=content, absent=absent)
+        return None if found is None else cast("Object", found.json())
+
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: object = None,
+        params: Mapping[str, str] | None = None,
+        content: str = "application/json",
+        absent: int = HTTPStatus.NOT_FOUND,
+    ) -> httpx.Response | None:
         until = self._clock() + self._retry_s
         while True:
             try:
@@ -134,7 +152,7 @@ class KubeApi(AbstractContextManager["KubeApi"]):
                 why = f"the API server at {self._server} does not answer: {error or type(error).__name__}"
             else:
                 if response.is_success:
-                    return cast("Object", response.json())
+                    return response
                 if response.status_code == absent:
                     return None
                 why = f"the API server answered {response.status_code} to {method} {path}: {_message(response)}"

@@ -102,9 +102,7 @@ def load(name: str | None = None, *, paths: list[Path] | None = None) -> KubeCon
     if not chosen:
         raise KubeContextError(f"{where} names no current context. Set cluster.context to one of: {_shown(names)}")
     if chosen not in names:
-        raise KubeContextError(
-            f"there is no context `{chosen}` in {where}. Set cluster.context to one of: {_shown(names)}"
-        )
+        raise KubeContextError(f"there is no context `{chosen}` in {where}. Legal contexts: {_shown(names)}")
     try:
         config = KubeConfig.from_dict(merged).get(chosen)
     except (ConfigError, KeyError, TypeError) as error:

@@ -41,12 +41,15 @@ def account_name(server: str) -> str:
     return f"{server}-replica"
 
 
-def config(*, server: str, ledger: str, grace_s: int, read_only: bool, clients_may_manage: bool = False) -> str:
+def config(
+    *, server: str, ledger: str, models: str | None, grace_s: int, read_only: bool, clients_may_manage: bool = False
+) -> str:
     """The agent's config file: JSON that its own model accepts.
 
     Args:
         server: its name.
         ledger: path of the file in which the agent keeps what it brought.
+        models: the models' folder, where the agent's container mounts it.
         grace_s: the pod's termination grace period, seconds.
         read_only: another pod writes the models.
         clients_may_manage: let clients pull, create, copy, push and delete models.
@@ -59,6 +62,7 @@ def config(*, server: str, ledger: str, grace_s: int, read_only: bool, clients_m
             "agentListen": f"0.0.0.0:{AGENT_PORT}",
             "wantedFile": f"{_FOLDER}/wanted/{KEY}",
             "ledgerFile": ledger,
+            "modelsFolder": models,
             "api": {"configMap": list_name(server), "key": KEY, "account": _ACCOUNT},
             "drainLimitSeconds": max(0, grace_s - _MARGIN_S),
             "readOnly": read_only,

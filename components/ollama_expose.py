@@ -104,4 +104,8 @@ def peers(expose: ExposeSettings) -> list[dict[str, Any]]:
     """Who, besides the stack's own clients, may reach the replicas: as a network policy names them."""
     name = "kubernetes.io/metadata.name"
     namespaces = [{"namespaceSelector": {"matchLabels": {name: one}}} for one in expose.from_namespaces]
-    return [*namespaces, *({"ipBlock": {"cidr": one}} for one in expose.source_ranges)]
+    pods = [
+        {"namespaceSelector": {"matchLabels": {name: one.namespace}}, "podSelector": {"matchLabels": one.labels}}
+        for one in expose.from_pods
+    ]
+    return [*namespaces, *pods, *({"ipBlock": {"cidr": one}} for one in expose.source_ranges)]

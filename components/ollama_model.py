@@ -69,6 +69,8 @@ class OllamaModel(Resource, module="echorator", name="OllamaModel"):
 
     replicas: pulumi.Output[Mapping[str, str]]
     """Replica to the digest it has."""
+    phase: pulumi.Output[str]
+    """`Ready` once every replica has it; after a `refresh` that saw one without it, `ModelDeploying`."""
 
     def __init__(self, name: str, args: OllamaModelArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         own = pulumi.ResourceOptions(parent=args.server)
@@ -76,9 +78,9 @@ class OllamaModel(Resource, module="echorator", name="OllamaModel"):
             # Its volumes go with the StatefulSet, so `destroy` need not take each model off each replica first.
             own.depends_on = args.server.ready
             own.deleted_with = args.server.stateful_set
-        super().__init__(
-            OllamaModelProvider(), name, {**args.props(), "replicas": None}, pulumi.ResourceOptions.merge(own, opts)
-        )
+        outputs = {"replicas": None, "phase": None}
+        options = pulumi.ResourceOptions.merge(own, opts)
+        super().__init__(OllamaModelProvider(), name, {**args.props(), **outputs}, options)
 
 
 def bring(
@@ -88,6 +90,7 @@ def bring(
     cluster: Cluster | None,
     *,
     after: Sequence[pulumi.Resource] = (),
+    prefix: str = "",
 ) -> dict[str, OllamaModel]:
     """The models of one server, by name.
 
@@ -98,6 +101,7 @@ def bring(
         cluster: where it runs; None for one that was adopted by `url`.
         after: the model store. The pods start beside it, and their agents try until it is there; but a deploy counts
             their tries, and so begins to look only then.
+        prefix: begins the Pulumi names.
     """
     made: dict[str, OllamaModel] = {}
     for entry in _in_order(document):
@@ -112,7 +116,9 @@ def bring(
         )
         # On a server without agents it is the deploy that creates them, in this order.
         before = [*(after if cluster is not None else ()), *(made[base.name] for base in args.bases)]
-        made[entry.name] = OllamaModel(f"{settings.name}-{entry.name}", args, pulumi.ResourceOptions(depends_on=before))
+        made[entry.name] = OllamaModel(
+            f"{prefix}{settings.name}-{entry.name}", args, pulumi.ResourceOptions(depends_on=before)
+        )
     return made
 
 

@@ -35,6 +35,9 @@ _TRIGGERS = ("digest", "fingerprint", "replicaCount", "serverUid", "writer")
 _locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 _locks_guard = threading.Lock()
 
+READY, DEPLOYING = "Ready", "ModelDeploying"
+"""What `phase` says: every replica has the model as it is wanted, or its agent is to bring it there."""
+
 Props = dict[str, Any]
 T = TypeVar("T")
 
@@ -100,7 +103,7 @@ class OllamaModelProvider(ResourceProvider):
         found = replica_models.observe(Target.of(props), props["name"])
         if found is None or all(digest == MISSING for digest in found.values()):
             return ReadResult(None, {})
-        outs = {**_inputs(props), **_kept(props), "replicas": {**found}}
+        outs = {**_inputs(props), **_kept(props), "replicas": {**found}, "phase": _phase(props, found)}
         wanted = str(props.get("digest") or ANY)
         # So that the next preview shows which replica strayed, not only that something changed.
         expected = {
@@ -127,12 +130,15 @@ def _lock(key: str) -> threading.Lock:
 
 
 def _inputs(props: Props) -> Props:
-    return {key: value for key, value in props.items() if key not in ("__provider", "replicas", "sizes", "ledger")}
+    own = ("__provider", "replicas", "phase", "sizes", "ledger")
+    return {key: value for key, value in props.items() if key not in own}
 
 
 def _outs(props: Props, brought: Brought) -> Props:
+    digests = {replica: state.digest for replica, state in brought.states.items()}
     found = {
-        "replicas": {replica: state.digest for replica, state in brought.states.items()},
+        "replicas": digests,
+        "phase": _phase(props, digests),
         # For whoever previews a change: how many bytes a model costs.
         "sizes": {replica: state.size_bytes for replica, state in brought.states.items()},
     }
@@ -165,10 +171,18 @@ def _drifted(olds: Props, news: Props) -> bool:
     """Whether a replica is known to lack the model, or to have it at another digest."""
     if not _known(news.get("replicaCount", 1)):
         return True
-    seen: Mapping[str, str] = olds.get("replicas") or {}
-    wanted = news.get("digest")
-    for replica in Target.of(news).replicas:
+    return _phase(news, olds.get("replicas") or {}) != READY
+
+
+def _phase(props: Props, seen: Mapping[str, str]) -> str:
+    """Where the model is, over all replicas that it is wanted on.
+
+    What fails ends the operation, and what is scaled or ends is the server's own phase: those are told by
+    `echorator status` and by the agents' Events and metrics.
+    """
+    wanted = props.get("digest")
+    for replica in Target.of(props).replicas:
         digest = seen.get(replica, MISSING)
         if digest == MISSING or (wanted and digest != parse_digest(str(wanted))):
-            return True
-    return False
+            return DEPLOYING
+    return READY

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from components import ollama_agent, ollama_volumes, pod_security, workload
+from components.gpu_pools import CLAIM, Placement, claim_template_name
 from components.ollama_environment import environment
 from components.ollama_pod_merge import merged
 from components.ollama_volumes import Role
 from components.settings_server import EnvironmentSettings, OllamaSettings, PodSettings, TolerationSettings
-from components.sizes import GPU_RESOURCE, Size
+from components.sizes import Size
 from components.versions import image
 from replica_agent.ports import AGENT_PORT
 
@@ -31,6 +32,8 @@ class PodPlan:
     """Claims with weights that models are made from."""
     ollama: OllamaSettings = field(default_factory=OllamaSettings)
     pod: PodSettings = field(default_factory=PodSettings)
+    placement: Placement = field(default_factory=Placement)
+    """Of its pool and class; `pod` goes before it."""
     image_digests: Mapping[str, str] = field(default_factory=dict[str, str])
     clients_may_manage: bool = False
 
@@ -59,12 +62,13 @@ def template(plan: PodPlan) -> dict[str, Any]:
             workload.temporary_volume("1Gi"),
         ],
     }
-    spec |= _placement(pod, gpus=plan.size.gpus > 0)
+    spec |= _placement(plan)
     if pod.image_pull_secrets:
         spec["imagePullSecrets"] = [{"name": one} for one in pod.image_pull_secrets]
     config = ollama_agent.config(
         server=plan.server,
         ledger=layout.ledger,
+        models=ollama_volumes.MODELS if layout.agent_mounts else None,
         grace_s=pod.termination_grace_seconds,
         read_only=plan.role == "reader",
         clients_may_manage=plan.clients_may_manage,
@@ -97,7 +101,7 @@ def _ollama(plan: PodPlan, mounts: Sequence[dict[str, Any]]) -> dict[str, Any]:
         # Two minutes without an answer, ten seconds each: hashing a large blob takes all the CPU it may have.
         "livenessProbe": {**alive, "periodSeconds": 20, "timeoutSeconds": 10, "failureThreshold": 6},
         "lifecycle": {"preStop": ollama_agent.DRAIN},
-        "resources": plan.size.resources(),
+        "resources": _resources(plan),
         "securityContext": pod_security.CONTAINER,
         "volumeMounts": [*mounts, _TMP],
     }
@@ -108,21 +112,29 @@ def _ollama(plan: PodPlan, mounts: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {**container, "envFrom": sources} if sources else container
 
 
-def _placement(pod: PodSettings, *, gpus: bool) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    tolerations = [_toleration(one) for one in pod.tolerations]
-    if gpus:
+def _resources(plan: PodPlan) -> dict[str, Any]:
+    if plan.placement.device_class is None or not plan.size.gpus:
+        return plan.size.resources(plan.placement.resource)
+    return {**plan.size.resources(None), "claims": [{"name": CLAIM}]}
+
+
+def _placement(plan: PodPlan) -> dict[str, Any]:
+    pod = plan.pod
+    placed = plan.placement if plan.size.gpus else plan.placement.without_gpus()
+    given = [_toleration(one) for one in pod.tolerations]
+    if plan.size.gpus and not placed.tolerations:
         # GPU nodes carry this taint nearly everywhere, to keep pods off that need no GPU.
-        tolerations.insert(0, {"key": GPU_RESOURCE, "operator": "Exists", "effect": "NoSchedule"})
-    if tolerations:
-        found["tolerations"] = tolerations
-    if pod.node_selector:
-        found["nodeSelector"] = dict(pod.node_selector)
-    if pod.affinity:
-        found["affinity"] = pod.affinity
-    if pod.runtime_class is not None:
-        found["runtimeClassName"] = pod.runtime_class
-    return found
+        given.insert(0, {"key": placed.resource, "operator": "Exists", "effect": "NoSchedule"})
+    runtime = placed.runtime_class if pod.runtime_class is None else pod.runtime_class
+    found: dict[str, Any] = {
+        "tolerations": [*placed.tolerations, *given],
+        "nodeSelector": {**placed.node_selector, **pod.node_selector},
+        "affinity": {**placed.affinity, **pod.affinity},
+        "runtimeClassName": runtime,
+    }
+    if plan.size.gpus and placed.device_class is not None:
+        found["resourceClaims"] = [{"name": CLAIM, "resourceClaimTemplateName": claim_template_name(plan.server)}]
+    return {key: value for key, value in found.items() if value}
 
 
 def _toleration(one: TolerationSettings) -> dict[str, Any]:

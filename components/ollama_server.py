@@ -49,6 +49,7 @@ class OllamaServer(pulumi.ComponentResource):
             url = ollama_expose.inside(args.name, self.namespace)
             deployment = Deployment(self, name, args, args.cluster, args.size)
             self.stateful_set = deployment.replicas()
+            deployment.autoscale(self.stateful_set)
             self.volume_growth = deployment.growth(self.stateful_set)
             grown = [] if self.volume_growth is None else [self.volume_growth]
             self.ready = [self.stateful_set, *deployment.expose(), *grown, *deployment.writers]

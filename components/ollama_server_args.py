@@ -7,6 +7,8 @@ from typing import Any, Self
 import pulumi
 
 from components.cluster import Cluster
+from components.gpu_pools import Placement
+from components.settings_scaling import ScalingSettings
 from components.settings_server import ExposeSettings, OllamaSettings, PodSettings, ServerSettings, VolumeSettings
 from components.sizes import Size
 from components.wanted_models import claims
@@ -35,11 +37,17 @@ class OllamaServerArgs:
     api_server: pulumi.Input[Sequence[Mapping[str, Any]]] = ()
     """Addresses of the API server as pods reach it, `{"ip", "port"}`; without them agents only read their files."""
     api_server_cidrs: Sequence[str] = ()
+    echo: dict[str, str] | None = None
+    """Selector of the echo service's pods; None where there is none."""
     image_digests: Mapping[str, str] = field(default_factory=dict[str, str])
     ollama: OllamaSettings = field(default_factory=OllamaSettings)
     expose: ExposeSettings = field(default_factory=ExposeSettings)
     volume: VolumeSettings = field(default_factory=VolumeSettings)
     pod: PodSettings = field(default_factory=PodSettings)
+    placement: Placement = field(default_factory=Placement)
+    """On which nodes the replicas go."""
+    scaling: ScalingSettings | None = None
+    """Replicas follow the load, from `replicas` on."""
     clients_may_manage_models: bool = False
 
     @classmethod
@@ -48,12 +56,13 @@ class OllamaServerArgs:
         return cls(
             name=settings.name,
             url=settings.url,
-            replicas=settings.replicas,
+            replicas=settings.least_replicas,
             sources=claims(settings),
             ollama=settings.ollama,
             expose=settings.expose,
             volume=settings.volume,
             pod=settings.pod,
+            scaling=settings.scaling,
             clients_may_manage_models=settings.clients_may_manage_models,
             **more,
         )

@@ -7,9 +7,11 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import ollama_agent, ollama_expose, ollama_pod, ollama_volumes, workload
+from components import ollama_agent, ollama_expose, ollama_pod, ollama_volumes, scaling_objects, workload
 from components import ollama_server_objects as objects
 from components.cluster import Cluster
+from components.gpu_pool_objects import claim_template
+from components.gpu_pools import claim_template_name
 from components.ollama_pod import PodPlan
 from components.ollama_server_args import OllamaServerArgs
 from components.ollama_volumes import Role
@@ -19,6 +21,7 @@ from components.workload import wire
 from ollama.document import dump
 
 _TEMPLATES = "spec.volumeClaimTemplates"
+_REPLICAS = "spec.replicas"
 _FORCE = {"pulumi.com/patchForce": "true"}
 
 
@@ -54,7 +57,10 @@ class Deployment:
             objects.network_policy(
                 selected,
                 objects.ingress_rules(
-                    prefix=self._cluster.prefix, expose=args.expose, api_server_cidrs=args.api_server_cidrs
+                    prefix=self._cluster.prefix,
+                    expose=args.expose,
+                    api_server_cidrs=args.api_server_cidrs,
+                    echo=args.echo,
                 ),
                 objects.egress_rules(pulls=not self._shared, store=args.store, api_server=args.api_server),
             ),
@@ -83,6 +89,39 @@ class Deployment:
             ),
             [policy, *self.writers],
         )
+
+    def autoscale(self, stateful_set: k8s.apps.v1.StatefulSet) -> None:
+        """What changes the number of replicas, and what advises on their size."""
+        scaling, after = self._args.scaling, self._after([stateful_set])
+        if scaling is None:
+            return
+        # It has no status before its first look, and none at all while there is nothing to measure.
+        metadata = self._metadata(self._args.name, ollama_expose.SKIP_AWAIT)
+        if scaling.by == "hpa":
+            k8s.autoscaling.v2.HorizontalPodAutoscaler(
+                f"{self._name}-autoscaler",
+                metadata=metadata,
+                spec=wire(scaling_objects.autoscaler(self._args.name, scaling, self._size.gpus)),
+                opts=after,
+            )
+        else:
+            k8s.apiextensions.CustomResource(
+                f"{self._name}-autoscaler",
+                api_version="keda.sh/v1alpha1",
+                kind="ScaledObject",
+                metadata=metadata,
+                spec=scaling_objects.scaled_object(self._args.name, self._cluster.namespace, scaling, self._size.gpus),
+                opts=after,
+            )
+        if scaling.advise:
+            k8s.apiextensions.CustomResource(
+                f"{self._name}-advice",
+                api_version="autoscaling.k8s.io/v1",
+                kind="VerticalPodAutoscaler",
+                metadata=self._metadata(self._args.name),
+                spec=scaling_objects.advice(self._args.name),
+                opts=after,
+            )
 
     def growth(self, stateful_set: k8s.apps.v1.StatefulSet) -> VolumeGrowth | None:
         """What lets the volumes of replicas grow; a shared one grows as any claim does."""
@@ -160,7 +199,23 @@ class Deployment:
             data={ollama_agent.KEY: dump(self._args.wanted)},
             opts=self._inside,
         )
-        return [account, binding, wanted]
+        return [account, binding, wanted, *self._claims()]
+
+    def _claims(self) -> list[pulumi.Resource]:
+        """The template of each pod's claim on its GPUs, where a DRA driver gives them out."""
+        device_class = self._args.placement.device_class
+        if device_class is None or not self._size.gpus:
+            return []
+        return [
+            k8s.apiextensions.CustomResource(
+                f"{self._name}-gpu-claim",
+                api_version="resource.k8s.io/v1",
+                kind="ResourceClaimTemplate",
+                metadata=self._metadata(claim_template_name(self._args.name)),
+                spec=claim_template(device_class, self._size.gpus),
+                opts=self._inside,
+            )
+        ]
 
     def _writer(self) -> k8s.apps.v1.StatefulSet:
         args, selected = self._args, objects.writer_selector(self._args.name)
@@ -186,7 +241,7 @@ class Deployment:
             called,
             objects.network_policy(
                 selected,
-                objects.agent_rules(args.api_server_cidrs),
+                objects.agent_rules(args.api_server_cidrs, args.echo),
                 objects.egress_rules(pulls=True, store=args.store, api_server=args.api_server),
             ),
             labels,
@@ -211,6 +266,7 @@ class Deployment:
                 sources=args.sources,
                 ollama=args.ollama,
                 pod=args.pod,
+                placement=args.placement,
                 image_digests=args.image_digests,
                 clients_may_manage=args.clients_may_manage_models,
             )
@@ -227,6 +283,9 @@ class Deployment:
         own = self._after([*self._first, *after])
         # The provider would replace the StatefulSet, and pods and volumes with it. VolumeGrowth changes them instead.
         own.ignore_changes = [_TEMPLATES]
+        if self._args.scaling is not None and suffix == "pods":
+            # The autoscaler's from the first deploy on: the next one must not undo what it did.
+            own.ignore_changes.append(_REPLICAS)
         return k8s.apps.v1.StatefulSet(
             f"{self._name}-{suffix}",
             # Somebody who ran `kubectl scale` owns `replicas` from then on, and the settings would be refused there.

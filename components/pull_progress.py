@@ -25,6 +25,7 @@ class ProgressLines:
         self._clock = clock
         self._begun: dict[str, float] = {}
         self._last: dict[str, tuple[str, str, float]] = {}
+        self._told: dict[str, str] = {}
 
     def __call__(self, event: PullEvent) -> None:
         """Writes a line for the event, unless the replica said much the same a moment ago."""
@@ -40,8 +41,13 @@ class ProgressLines:
         said = phase == event.phase and detail == event.detail
         if said and (event.phase not in _COUNTED or now - when < self._every_s):
             return
+        told = _told(event)
+        # A download that stands still says so by its silence; what it says next has why.
+        if said and told == self._told.get(event.replica):
+            return
         self._last[event.replica] = (event.phase, event.detail, now)
-        self._write(f"{event.replica}: {event.model} {_told(event)}")
+        self._told[event.replica] = told
+        self._write(f"{event.replica}: {event.model} {told}")
 
 
 def _told(event: PullEvent) -> str:

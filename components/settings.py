@@ -12,27 +12,15 @@ import pulumi
 from pulumi.runtime import config as runtime_config
 from pydantic import Field, ValidationError
 
-from components import settings_checks
-from components.settings_base import Section, Texts
+from components import cluster_contexts, fit_check, settings_checks
+from components.settings_base import Section
+from components.settings_cluster import SHORT_NAME, ClusterSettings, ListedClusterSettings
+from components.settings_echo import EchoSettings
 from components.settings_faults import Fault, shape_faults
+from components.settings_gpu import FitSettings, GpuPoolSettings
 from components.settings_monitoring import MonitoringSettings
 from components.settings_server import ServerSettings
 from components.settings_store import ModelStoreSettings
-
-
-class ClusterSettings(Section):
-    """Which cluster, and what of it is used."""
-
-    mode: Literal["adopt"] = "adopt"
-    context: str | None = None
-    """A context of the kubeconfig; the current one where none is named."""
-    storage_class: str | None = None
-    """For every volume; the cluster's default class where none is named."""
-    api_server: Texts | None = None
-    """`ADDRESS:PORT` by which pods reach the API server. Looked up where nothing is given; with an empty list the
-    agents read their lists from files alone, minutes later."""
-    api_server_cidrs: Texts = ()
-    """Addresses from which the API server reaches pods, where the network engine counts those as foreign."""
 
 
 class Settings(Section):
@@ -42,12 +30,39 @@ class Settings(Section):
     namespace: str = "echorator"
     """Prefix of namespaces and of names that are global in the cluster."""
     cluster: ClusterSettings = ClusterSettings()
+    """The short form of a list of one."""
+    clusters: Annotated[tuple[ListedClusterSettings, ...], Field(strict=False)] = ()
     model_store: ModelStoreSettings = ModelStoreSettings()
     servers: Annotated[tuple[ServerSettings, ...], Field(strict=False)] = ()
+    echo: EchoSettings = EchoSettings()
+    """The service in front of the servers; on the primary cluster, for its servers and adopted ones."""
     monitoring: MonitoringSettings = MonitoringSettings()
+    gpu_pools: Annotated[tuple[GpuPoolSettings, ...], Field(strict=False)] = ()
+    fit: FitSettings = FitSettings()
+    """What is done where a model does not fit, or where nobody knows."""
     image_digests: dict[str, str] = Field(default_factory=dict[str, str])
     """Image name in `components.versions.IMAGES` to the `sha256:<64 hex>` that is deployed."""
 
+    @property
+    def all_clusters(self) -> tuple[ListedClusterSettings, ...]:
+        """Every cluster, whichever way it was given; the primary one first."""
+        if self.clusters:
+            return tuple(sorted(self.clusters, key=lambda one: one.role != "primary"))
+        short = {name: getattr(self.cluster, name) for name in ClusterSettings.model_fields}
+        return (ListedClusterSettings.model_construct(name=SHORT_NAME, role="primary", lost=False, **short),)
+
+    def on_primary(self, server: ServerSettings) -> bool:
+        """Whether a server that is made here runs on the primary cluster, where the echo service is."""
+        return self.cluster_of(server).name == self.all_clusters[0].name
+
+    def cluster_of(self, one: ServerSettings | GpuPoolSettings) -> ListedClusterSettings:
+        """Where a server that is made here runs, or a pool's nodes are."""
+        found = self.all_clusters
+        return next((each for each in found if each.name == one.cluster), found[0])
+
+
+PROJECT = "echorator"
+"""What Pulumi.yaml calls the project, and what keys of the stack files begin with."""
 
 _TEXTS = ("environment", "namespace")
 """Top-level keys that hold plain text; the others hold JSON."""
@@ -81,12 +96,13 @@ def raw_config(project: str) -> tuple[dict[str, str], frozenset[str]]:
     )
 
 
-def parse(values: Mapping[str, str], secret: frozenset[str] = frozenset()) -> Settings:
+def parse(values: Mapping[str, str], secret: frozenset[str] = frozenset(), *, contexts: bool = False) -> Settings:
     """Settings out of the raw configuration map.
 
     Args:
         values: key to the text Pulumi stores: plain for texts, JSON for lists and maps.
         secret: keys that were set with `--secret`; none of ours may be, and no message shows their content.
+        contexts: also look whether the kubeconfig has each context that is named.
 
     Raises:
         SettingsError: with every fault there is.
@@ -101,6 +117,8 @@ def parse(values: Mapping[str, str], secret: frozenset[str] = frozenset()) -> Se
     for key, text in values.items():
         if key not in secret:
             raw[key] = _decoded(key, text, faults)
+    if contexts:
+        faults += cluster_contexts.faults(raw)
     return validate(raw, faults)
 
 
@@ -118,6 +136,8 @@ def validate(raw: Mapping[str, Any], found: list[Fault] | None = None) -> Settin
         faults += shape_faults(error, Settings)
     # Run on the raw data, and so also when a type is wrong elsewhere: one round shows everything.
     faults += settings_checks.faults(raw)
+    if settings is not None:
+        faults += fit_check.faults(settings)
     if settings is None or faults:
         raise SettingsError(faults)
     return settings
@@ -129,7 +149,21 @@ def load() -> Settings:
     Raises:
         SettingsError: with every fault there is.
     """
-    return parse(*raw_config(pulumi.get_project()))
+    project = pulumi.get_project()
+    stray = sorted(raw_config(PROJECT)[0]) if project != PROJECT else []
+    if stray:
+        # Pulumi would pass over them, and a production file would be deployed as an empty one.
+        raise SettingsError(
+            [
+                Fault(
+                    f"{PROJECT}:{key}",
+                    f"belongs to a project called `{PROJECT}`, but this one is `{project}`. Call it `{PROJECT}` in "
+                    f"Pulumi.yaml, or begin the key with `{project}:`",
+                )
+                for key in stray
+            ]
+        )
+    return parse(*raw_config(pulumi.get_project()), contexts=True)
 
 
 def _decoded(key: str, text: str, faults: list[Fault]) -> Any:  # noqa: ANN401
@@ -139,7 +173,7 @@ def _decoded(key: str, text: str, faults: list[Fault]) -> Any:  # noqa: ANN401
     try:
         return json.loads(text)
     except json.JSONDecodeError:
-        kind = "a list" if key == "servers" else "a map"
+        kind = "a list" if key in ("clusters", "servers", "gpuPools") else "a map"
         faults.append(
             Fault(key, f"must be {kind}, not the text `{text}`. Set single keys with `pulumi config set --path`")
         )

@@ -5,12 +5,17 @@ which `settings_faults.shape_faults` reports.
 """
 
 from components import (
+    settings_checks_cluster_api,
+    settings_checks_clusters,
     settings_checks_create,
+    settings_checks_echo,
     settings_checks_expose,
+    settings_checks_gpu,
     settings_checks_models,
     settings_checks_monitoring,
     settings_checks_ollama,
     settings_checks_pod,
+    settings_checks_scaling,
     settings_checks_servers,
     settings_checks_stack,
     settings_checks_store,
@@ -21,12 +26,16 @@ from components.settings_raw import Check, Raw, ServerCheck, servers
 
 _CHECKS: tuple[Check, ...] = (
     *settings_checks_stack.CHECKS,
+    *settings_checks_clusters.CHECKS,
+    *settings_checks_cluster_api.CHECKS,
     *settings_checks_store.CHECKS,
     *settings_checks_monitoring.CHECKS,
     *settings_checks_servers.CHECKS,
     *settings_checks_models.CHECKS,
     *settings_checks_expose.CHECKS,
     *settings_checks_pod.CHECKS,
+    *settings_checks_gpu.CHECKS,
+    *settings_checks_echo.CHECKS,
 )
 _SERVER_CHECKS: tuple[ServerCheck, ...] = (
     *settings_checks_servers.SERVER_CHECKS,
@@ -36,6 +45,8 @@ _SERVER_CHECKS: tuple[ServerCheck, ...] = (
     *settings_checks_expose.SERVER_CHECKS,
     *settings_checks_pod.SERVER_CHECKS,
     *settings_checks_template.SERVER_CHECKS,
+    *settings_checks_gpu.SERVER_CHECKS,
+    *settings_checks_scaling.SERVER_CHECKS,
 )
 
 

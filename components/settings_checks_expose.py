@@ -7,12 +7,25 @@ from components.settings_faults import Fault
 from components.settings_grammar import (
     host_faults,
     key_faults,
+    label_value_faults,
     namespace_faults,
     number_faults,
     object_faults,
     range_faults,
 )
-from components.settings_raw import Check, Raw, ServerCheck, hosted, items, mapping, pairs, production, texts, twice
+from components.settings_raw import (
+    Check,
+    Raw,
+    ServerCheck,
+    hosted,
+    items,
+    mapping,
+    maps,
+    pairs,
+    production,
+    texts,
+    twice,
+)
 
 NODE_PORTS = (30000, 32767)
 """What the API server allows unless it was started with another range."""
@@ -32,6 +45,13 @@ def _service(path: str, server: Raw) -> Iterator[Fault]:
         yield from range_faults(place, text)
     for place, text in texts(expose.get("fromNamespaces"), f"{here}.fromNamespaces"):
         yield from namespace_faults(place, text)
+    for place, pods in maps(expose.get("fromPods"), f"{here}.fromPods"):
+        yield from namespace_faults(f"{place}.namespace", pods.get("namespace"))
+        if pods.get("labels") == {}:
+            yield Fault(f"{place}.labels", "is empty, which is every pod: name one label, or use `fromNamespaces`")
+        for key_place, key, value in pairs(pods.get("labels"), f"{place}.labels"):
+            yield from key_faults(key_place, key)
+            yield from label_value_faults(key_place, value)
     for place, key, _ in pairs(expose.get("annotations"), f"{here}.annotations"):
         yield from key_faults(place, key)
     yield from _who(here, expose, kind)
@@ -53,7 +73,8 @@ def _who(path: str, expose: Raw, kind: object) -> Iterator[Fault]:
             "has no effect while nothing is open to the outside. Set `type` to `NodePort` or `LoadBalancer`, or add "
             "`ingress` or `gateway`",
         )
-    if routes and not ranges and not items(expose.get("fromNamespaces")):
+    inside = [key for key in ("fromNamespaces", "fromPods") if items(expose.get(key))]
+    if routes and not ranges and not inside:
         yield Fault(
             f"{path}.fromNamespaces",
             f"is required with `{routes[0]}`, since a network policy lets in nobody else: the namespace in which the "

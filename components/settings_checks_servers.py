@@ -15,7 +15,7 @@ MOST_REPLICAS = 1000
 
 _OWN = (
     *("replicas", "storage", "class", "resources", "volume", "ollama", "expose", "pod", "reach"),
-    "clientsMayManageModels",
+    *("cluster", "clientsMayManageModels", "gpus", "pool", "scaling"),
 )
 """What can be said only of a server that is made here."""
 
@@ -69,10 +69,11 @@ def _size(path: str, server: Raw) -> Iterator[Fault]:
     sized = server.get("class") is not None
     explicit = server.get("resources") is not None
     if sized and explicit:
-        yield Fault(path, "has `class` and `resources`. Keep one: a class is `small`, `medium` or `large`")
+        yield Fault(path, "has `class` and `resources`. Keep one: a class is `small`, `medium`, `large` or `echo`")
     if not sized and not explicit:
         yield Fault(
-            path, "has neither `class` (`small`, `medium`, `large`) nor `resources` (requests and limits). Add one"
+            path,
+            "has neither `class` (`small`, `medium`, `large`, `echo`) nor `resources` (requests and limits). Add one",
         )
     if explicit and not sized and server.get("storage") is None:
         yield Fault(f"{path}.storage", "is required beside `resources` (a class has its own), such as 20Gi")

@@ -54,6 +54,25 @@ class CreateSettings(Section):
     """Such as `q4_K_M`, from 16 or 32 bit weights."""
 
 
+class FactsSettings(Section):
+    """What a model's memory depends on, where the table of known models does not say it."""
+
+    size: str | None = None
+    """Bytes of its weights: the model layer of its manifest, a quantity such as 4.6Gi."""
+    layers: int | None = None
+    heads: int | None = None
+    """Of attention, in a layer."""
+    kv_heads: int | None = None
+    head_size: int | None = None
+    embedding: int | None = None
+    """Elements of a token's vector."""
+    vocabulary: int | None = None
+    context: int | None = None
+    """Tokens that it was trained with."""
+    architecture: str | None = None
+    """`general.architecture` of its GGUF file."""
+
+
 class ModelSettings(Section):
     """One model that every replica of a server holds."""
 
@@ -71,5 +90,7 @@ class ModelSettings(Section):
     """Load it into memory before the replica takes traffic, and again when Ollama was restarted."""
     keep_alive: str | None = None
     """How long a preloaded model stays in memory after its last use, such as `24h`; `-1` is for ever."""
+    facts: FactsSettings | None = None
+    """Of its memory, for the check whether it fits."""
     retain: bool = False
     """Leave it on the replicas when it is taken off this list."""

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from components.settings_base import Section, Texts
 from components.settings_models import ModelSettings
+from components.settings_scaling import ScalingSettings
 
 
 class ComputeSettings(Section):
@@ -74,6 +75,14 @@ class GatewaySettings(Section):
     """Name of the Gateway's listener."""
 
 
+class PodsSettings(Section):
+    """Pods of another namespace."""
+
+    namespace: str
+    labels: dict[str, str]
+    """At least one, which all of them have."""
+
+
 class ExposeSettings(Section):
     """How the server is reached from outside; inside the cluster its Service always has its name."""
 
@@ -88,6 +97,8 @@ class ExposeSettings(Section):
     gateway: GatewaySettings | None = None
     from_namespaces: Texts = ()
     """Namespaces whose pods may ask the server: an ingress controller's, other teams'."""
+    from_pods: Annotated[tuple[PodsSettings, ...], Field(strict=False)] = ()
+    """The same for only some pods of a namespace."""
 
 
 class VolumeSettings(Section):
@@ -160,9 +171,17 @@ class ServerSettings(Section):
     """One Ollama server: replicas in the cluster, or a `url` of one that already runs."""
 
     name: str
+    cluster: str | None = None
+    """One of the list `clusters`; the primary one where none is named."""
     replicas: int = 1
-    resource_class: Literal["small", "medium", "large"] | None = Field(default=None, alias="class")
+    resource_class: Literal["small", "medium", "large", "echo"] | None = Field(default=None, alias="class")
     resources: ResourceSettings | None = None
+    gpus: int | None = None
+    """Of one replica; the class's where nothing is said, and none beside `resources`."""
+    pool: str | None = None
+    """Name of a GPU pool; the one with the smallest GPUs that hold all models where none is named."""
+    scaling: ScalingSettings | None = None
+    """Replicas follow the load; `replicas` is then left out."""
     storage: str | None = None
     """Of each replica's volume; the class has one, explicit resources need it said. It can grow."""
     url: str | None = None
@@ -174,3 +193,13 @@ class ServerSettings(Section):
     clients_may_manage_models: bool = False
     """Let clients pull, create, copy, push and delete models; what is not wanted here is then left alone."""
     models: Annotated[tuple[ModelSettings, ...], Field(strict=False)] = ()
+
+    @property
+    def least_replicas(self) -> int:
+        """Replicas that there are whatever the load: those that a deploy waits for."""
+        return self.replicas if self.scaling is None else self.scaling.min
+
+    @property
+    def most_replicas(self) -> int:
+        """Replicas under the highest load."""
+        return self.replicas if self.scaling is None else self.scaling.max

@@ -23,12 +23,16 @@ class Size:
     storage: str
     gpus: int = 0
 
-    def resources(self) -> dict[str, Any]:
-        """As a container's `resources`."""
+    def resources(self, gpu_resource: str | None = GPU_RESOURCE) -> dict[str, Any]:
+        """As a container's `resources`.
+
+        Args:
+            gpu_resource: what a GPU is counted as; None where the pod claims it in another way.
+        """
         limits = {"cpu": self.cpu_limit, "memory": self.memory_limit}
-        if self.gpus:
+        if self.gpus and gpu_resource is not None:
             # Kubernetes takes the request from the limit; devices cannot be overcommitted.
-            limits[GPU_RESOURCE] = str(self.gpus)
+            limits[gpu_resource] = str(self.gpus)
         return {"requests": {"cpu": self.cpu, "memory": self.memory}, "limits": limits}
 
     def demand(self, replicas: int) -> Demand:
@@ -54,6 +58,8 @@ CLASSES = MappingProxyType(
         "medium": Size(cpu="4", cpu_limit="8", memory="16Gi", memory_limit="32Gi", storage="40Gi", gpus=1),
         # 13 billion and more. The mission says 40 GB and up: two models of 70 billion at 4 bits fill 80 GB.
         "large": Size(cpu="8", cpu_limit="16", memory="32Gi", memory_limit="64Gi", storage="80Gi", gpus=1),
+        # The cognitive layer, and small models beside it, such as those that make vectors.
+        "echo": Size(cpu="1", cpu_limit="2", memory="2Gi", memory_limit="8Gi", storage="10Gi"),
     }
 )
 """Lower and upper bound of the mission's table are request and limit."""
@@ -74,6 +80,8 @@ def size_of(server: ServerSettings) -> Size:
         )
     else:
         raise ValueError(f"server `{server.name}` has no size; its settings were never checked")
+    if server.gpus is not None:
+        chosen = replace(chosen, gpus=server.gpus)
     return chosen if server.storage is None else replace(chosen, storage=server.storage)
 
 
@@ -81,8 +89,8 @@ def demand_of(server: ServerSettings) -> Demand:
     """What a server in the cluster asks of the namespace: replicas, their agents, volumes, ports of services."""
     size = size_of(server)
     shared = server.volume.mode == "shared"
-    pods = server.replicas + (1 if shared else 0)
-    volumes = 1 if shared else server.replicas
+    pods = server.most_replicas + (1 if shared else 0)
+    volumes = 1 if shared else server.most_replicas
     # A claim of one's own is one's own business.
     volumes = 0 if server.volume.claim is not None else volumes
     opened = server.expose.type != "ClusterIP"

@@ -21,6 +21,7 @@ from ollama.names import ModelName, parse_digest
 from ollama.policy import PullPolicy
 from ollama.preflight import MINIMUM_VERSION, preflight
 from ollama.preload import Preloader, preload
+from ollama.proof import BlobFolder
 from ollama.removal import remove, remove_unwanted, unwanted
 from ollama.state import Action, ModelState, OnEvent, Phase, PullEvent, WantedModel, wanted_of
 from ollama.wire import ListedModel, ModelInfo, PullProgress, RunningModel
@@ -28,6 +29,7 @@ from ollama.wire import ListedModel, ModelInfo, PullProgress, RunningModel
 __all__ = [
     "MINIMUM_VERSION",
     "Action",
+    "BlobFolder",
     "ConfigurationError",
     "DamagedModelError",
     "EnsureFailed",

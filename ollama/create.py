@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -140,10 +140,11 @@ class Creation:
 
     async def _make(self, inputs: _Inputs) -> ListedModel:
         await upload(self._steps, inputs.stamps)
+        sent = [one.sha256 for one in inputs.stamps]
         heavy = 0
         source: dict[str, object] = {}
         if inputs.files is not None and inputs.files.form == "gguf":
-            await self._take_gguf(inputs.files)
+            await self._take_gguf(inputs.files, sent)
             heavy = inputs.files.size if self._recipe.quantize else 0
             source = {"from": self._making.full}
         elif inputs.files is not None:
@@ -155,10 +156,10 @@ class Creation:
         if inputs.adapter is not None:
             source["adapters"] = inputs.adapter.digests
             heavy += inputs.adapter.size
-        await make(self._steps, self._making, {**source, **self._texts()}, heavy_bytes=heavy)
+        await make(self._steps, self._making, {**source, **self._texts()}, heavy_bytes=heavy, sent=sent)
         return await self._look()
 
-    async def _take_gguf(self, files: Stamped) -> None:
+    async def _take_gguf(self, files: Stamped, sent: Collection[str]) -> None:
         """Make a plain model of GGUF files, for the real one to be made of.
 
         Made at once, its manifest would name the path of the server's blobs, and several files would stand in it in
@@ -166,11 +167,11 @@ class Creation:
         that no model ever had would stay on the disk.
         """
         weights, *projectors = files.digests.items()
-        await make(self._steps, self._making, {"files": dict([weights])}, heavy_bytes=0)
+        await make(self._steps, self._making, {"files": dict([weights])}, heavy_bytes=0, sent=sent)
         for projector in projectors:
             # The server goes by what is in the file, not by how it is called here.
             recipe: dict[str, object] = {"from": self._making.full, "adapters": dict([projector])}
-            await make(self._steps, self._making, recipe, heavy_bytes=0)
+            await make(self._steps, self._making, recipe, heavy_bytes=0, sent=sent)
 
     def _texts(self) -> dict[str, object]:
         recipe = self._recipe

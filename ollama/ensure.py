@@ -16,6 +16,7 @@ from ollama.names import ModelName
 from ollama.order import base_of, bases_first, owners
 from ollama.policy import PullPolicy, before, retry
 from ollama.preflight import preflight
+from ollama.proof import BlobFolder
 from ollama.replace import Replacement
 from ollama.state import ModelState, OnEvent, PullEvent, WantedModel, ignore
 from ollama.steps import Steps
@@ -28,6 +29,7 @@ async def ensure(
     on_event: OnEvent = ignore,
     policy: PullPolicy | None = None,
     ledger: Ledger | None = None,
+    blobs: BlobFolder | None = None,
 ) -> list[ModelState]:
     """Make every wanted model present, readable and as it is wanted, aliases included.
 
@@ -43,6 +45,8 @@ async def ensure(
         policy: limits.
         ledger: what we brought and made before. Without one, every created model whose digest is not pinned is
             made again to see whether it is as its recipe says.
+        blobs: the server's files, where they are at hand: what a pull finds there, and Ollama takes for good, is
+            hashed then.
 
     Returns:
         The states, in the order of `wanted`.
@@ -60,7 +64,8 @@ async def ensure(
             await preflight(client, limits, on_event)
     except OllamaError as error:
         raise EnsureFailed([error]) from error
-    bring = _Bring(client, wanted, limits, on_event, ledger if ledger is not None else MemoryLedger())
+    memory = ledger if ledger is not None else MemoryLedger()
+    bring = _Bring(client, wanted, limits, on_event, ledger=memory, blobs=blobs)
     states: dict[int, ModelState] = {}
     failures: dict[int, OllamaError] = {}
     for at in bases_first(wanted):
@@ -91,17 +96,20 @@ class _Bring:
         wanted: Sequence[WantedModel],
         policy: PullPolicy,
         on_event: OnEvent,
+        *,
         ledger: Ledger,
+        blobs: BlobFolder | None,
     ) -> None:
         self._client = client
         self._policy = policy
         self._on_event = on_event
         self._ledger = ledger
+        self._blobs = blobs
         self.owned = owners(wanted)
 
     async def model(self, want: WantedModel) -> ModelState:
         """Return the state of a model once it and its aliases are as wanted."""
-        steps = Steps(self._client, want.name, self._policy, self._on_event)
+        steps = Steps(self._client, want.name, self._policy, self._on_event, self._blobs)
         # What we brought before counts too: a caller may ask for one model of its list at a time.
         brought = {entry.key for entry in self._ledger.entries() if entry.origin == "brought"}
         others = frozenset(brought.union(self.owned)) - {ModelName.parse(want.name).key}

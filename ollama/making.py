@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import aclosing
 
 from ollama.errors import OllamaError, TransientError
 from ollama.names import ModelName
+from ollama.policy import retry
 from ollama.state import Phase
 from ollama.steps import Steps, VanishedError
 from ollama.wire import PullProgress
 
 
-async def make(steps: Steps, name: ModelName, recipe: Mapping[str, object], *, heavy_bytes: int) -> None:
+async def make(
+    steps: Steps, name: ModelName, recipe: Mapping[str, object], *, heavy_bytes: int, sent: Collection[str] = ()
+) -> None:
     """Make a model until the server says `success`.
 
     Args:
@@ -21,6 +24,7 @@ async def make(steps: Steps, name: ModelName, recipe: Mapping[str, object], *, h
         name: what it is made under.
         recipe: as `POST /api/create` has it.
         heavy_bytes: bytes that the server converts or quantizes, during which it may be silent.
+        sent: digests of the files that the server was sent for it.
 
     Raises:
         VanishedError: the base, or a file that was sent, is gone.
@@ -40,13 +44,25 @@ async def make(steps: Steps, name: ModelName, recipe: Mapping[str, object], *, h
                 raise TransientError(steps.label, steps.model, message, error.hint) from error
             steps.tell("retrying", detail=error.message)
         except OllamaError as error:
-            if "no such file or directory" in error.message:
-                # A server that starts again forgets the files that it was sent and no model has.
+            # A server that starts again forgets the files that it was sent and no model has. What it says then
+            # depends on the file that it happens to open first, so it is asked for them.
+            if "no such file or directory" in error.message or await _lacks_one(steps, sent):
                 raise steps.vanished(f"a file that was sent is gone from the replica: {error.message}") from error
             raise type(error)(steps.label, steps.model, f"cannot create it: {error.message}", error.hint) from error
         else:
             return
         await steps.policy.pause(failures)
+
+
+async def _lacks_one(steps: Steps, sent: Iterable[str]) -> bool:
+    for digest in sent:
+        if not await retry(steps.policy, lambda digest=digest: steps.client.has_blob(digest), _unsaid):
+            return True
+    return False
+
+
+def _unsaid(_: str) -> None:
+    """Nobody needs to hear that the question is asked again: its answer only sorts an error that is told."""
 
 
 async def _attempt(steps: Steps, name: ModelName, recipe: Mapping[str, object], silence_s: float) -> None:

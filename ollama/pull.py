@@ -21,11 +21,14 @@ class Transfer:
         phase: where it is.
         best: most bytes seen so far.
         done: whether the line `success` came.
+        found: digests that were complete when they were first named: files that were there, which Ollama does not
+            hash, and small ones that came within its first tick.
     """
 
     phase: Phase = "manifest"
     best: int = 0
     done: bool = False
+    found: set[str] = field(default_factory=set[str])
     _blobs: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
 
     @property
@@ -47,6 +50,8 @@ class Transfer:
         """
         before, phase = self.completed, self.phase
         if line.digest is not None:
+            if line.digest not in self._blobs and line.completed == line.total:
+                self.found.add(line.digest)
             self._blobs[line.digest] = (line.completed, line.total)
             self.phase = "downloading"
         elif line.status.startswith("verifying"):
@@ -67,7 +72,7 @@ async def pull(
     model: str,
     policy: PullPolicy,
     on_event: OnEvent,
-) -> None:
+) -> frozenset[str]:
     """Pull `source` until the server says `success`.
 
     Args:
@@ -77,6 +82,9 @@ async def pull(
         model: wanted name, for events and errors.
         policy: limits; the caller sees to the deadline.
         on_event: told each step.
+
+    Returns:
+        Digests of the files that the server did not hash, since they were there, or may not have.
 
     Raises:
         TransientError: the attempts are used up; the message has the last cause.
@@ -101,7 +109,7 @@ async def pull(
             message = f"cannot pull `{source}`: {error.message}"
             raise type(error)(client.label, model, message, error.hint) from error
         else:
-            return
+            return frozenset(transfer.found)
         await policy.pause(failures)
 
 

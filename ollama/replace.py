@@ -91,7 +91,7 @@ class Replacement:
         return (old.fingerprint, old.digest) == (self._fingerprint, have.sha256)
 
     async def _fetch(self) -> ListedModel:
-        await pull(
+        unhashed = await pull(
             self._steps.client,
             self._source.full,
             insecure=self._want.insecure,
@@ -99,6 +99,7 @@ class Replacement:
             policy=self._steps.policy,
             on_event=self._steps.on_event,
         )
+        await self._steps.prove(unhashed, self._source)
         got = find(await self._steps.tags(), self._source.key)
         if got is None:
             raise self._steps.vanished("the model that was just pulled is not listed")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Container, Sequence
+from collections.abc import Awaitable, Callable, Collection, Container, Sequence
 from typing import TypeVar
 
 from ollama.client import OllamaClient
-from ollama.errors import TransientError
+from ollama.errors import SystemFault, TransientError
 from ollama.look import Health, health
 from ollama.names import ModelName
 from ollama.order import key_of
 from ollama.policy import PullPolicy, retry
+from ollama.proof import BlobFolder
 from ollama.reserved import making_name, previous_name
 from ollama.state import OnEvent, Phase, PullEvent
 from ollama.wire import ListedModel, ModelInfo, RunningModel
@@ -30,13 +31,22 @@ class Steps:
         model: wanted name, for events and errors.
         policy: limits.
         on_event: told each step.
+        blobs: the server's files, where they are at hand.
     """
 
-    def __init__(self, client: OllamaClient, model: str, policy: PullPolicy, on_event: OnEvent) -> None:
+    def __init__(
+        self,
+        client: OllamaClient,
+        model: str,
+        policy: PullPolicy,
+        on_event: OnEvent,
+        blobs: BlobFolder | None = None,
+    ) -> None:
         self.client = client
         self.model = model
         self.policy = policy
         self.on_event = on_event
+        self.blobs = blobs
 
     @property
     def label(self) -> str:
@@ -94,6 +104,30 @@ class Steps:
             other = ModelName.parse(listed.name)
             if key == name.key or await self.health(other) == "damaged":
                 await self.delete(other)
+
+    async def prove(self, unhashed: Collection[str], name: ModelName) -> None:
+        """Hash files that the server took for good without looking.
+
+        Args:
+            unhashed: their digests.
+            name: what was pulled.
+
+        Raises:
+            VanishedError: one of them was damaged; it is removed, so that another pull brings it.
+            SystemFault: one cannot be read.
+        """
+        if self.blobs is None or not unhashed:
+            return
+        self.tell("verifying", detail="files that were there before")
+        try:
+            damaged = await self.blobs.drop_damaged(unhashed)
+        except OSError as error:
+            message = f"`{error.filename}` cannot be read: {error.strerror}"
+            raise SystemFault(self.label, self.model, message, "see the volume of the replica") from error
+        if damaged:
+            # A manifest whose files are gone would be listed.
+            await self.delete(name)
+            raise self.vanished(f"what an earlier pull left was damaged: {', '.join(damaged)}")
 
     async def until_it_stays(self, once: Callable[[], Awaitable[T]]) -> T:
         """Return what `once` returns, calling it again when what it brought vanished, up to the policy's attempts."""

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 from starlette.types import ASGIApp
 
-from ollama import OllamaClient
+from ollama import BlobFolder, OllamaClient
 from ollama.ledger import FileLedger
 from replica_agent.app import create_app
 from replica_agent.bring import Bringer
@@ -58,8 +58,9 @@ class Agent:
         ledger = None if config.read_only else FileLedger(config.ledger_file)
         if ledger is not None and ledger.fault is not None:
             event("ledger", level=logging.WARNING, cause=ledger.fault)
+        blobs = None if config.models_folder is None else BlobFolder(config.models_folder)
         client = OllamaClient(self._http, pod.name)
-        bringer = Bringer(client, ledger, config.pull_policy())
+        bringer = Bringer(client, ledger, config.pull_policy(), blobs)
         self._reconciler = Reconciler(bringer, self._status, self._events, metrics, config.look_seconds)
         self._pulse = Pulse(config.ollama_url, self._on_pulse)
         self._follower = Follower(

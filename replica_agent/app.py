@@ -11,11 +11,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from replica_agent.drain import Drain
+from replica_agent.drain import Drain, Drained
 from replica_agent.metrics import Metrics
 from replica_agent.status import Status
 
-__all__ = ["create_app"]
+__all__ = ["create_app", "drained"]
 
 _PROBE = httpx.Timeout(3.0)
 
@@ -93,9 +93,13 @@ class _Face:
         return JSONResponse({})
 
     async def drain(self, _request: Request) -> Response:
-        ended = await self._drain.wait()
-        body = {"done": ended.done, "inFlight": ended.in_flight, "waitedS": ended.waited_s, "reason": ended.reason}
-        return JSONResponse(body, HTTPStatus.OK if ended.done else HTTPStatus.GATEWAY_TIMEOUT)
+        return drained(await self._drain.wait())
+
+
+def drained(ended: Drained) -> Response:
+    """Return how a drain ended, as the preStop hook's caller sees it."""
+    body = {"done": ended.done, "inFlight": ended.in_flight, "waitedS": ended.waited_s, "reason": ended.reason}
+    return JSONResponse(body, HTTPStatus.OK if ended.done else HTTPStatus.GATEWAY_TIMEOUT)
 
 
 def _not_yet(why: str) -> Response:

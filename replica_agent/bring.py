@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ollama import (
+    BlobFolder,
     EnsureFailed,
     Ledger,
     ModelState,
@@ -79,11 +80,14 @@ class WantedModels:
 class Bringer:
     """One Ollama and the memory of what was brought to it."""
 
-    def __init__(self, client: OllamaClient, ledger: Ledger | None, policy: PullPolicy) -> None:
+    def __init__(
+        self, client: OllamaClient, ledger: Ledger | None, policy: PullPolicy, blobs: BlobFolder | None = None
+    ) -> None:
         """Prepare; without a ledger (a shared volume that another pod writes) nothing is ever changed."""
         self._client = client
         self._ledger = ledger
         self._policy = policy
+        self._blobs = blobs
         self._preloader = Preloader(client, policy=policy)
 
     @property
@@ -104,7 +108,14 @@ class Bringer:
             return await self._see(wanted.models[at])
         chain = wanted.with_bases(at)
         try:
-            states = await ensure(self._client, chain, on_event=on_event, policy=self._policy, ledger=self._ledger)
+            states = await ensure(
+                self._client,
+                chain,
+                on_event=on_event,
+                policy=self._policy,
+                ledger=self._ledger,
+                blobs=self._blobs,
+            )
         except EnsureFailed as error:
             raise _of(error, wanted.models[at].name) from error
         return states[-1]

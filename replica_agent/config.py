@@ -4,75 +4,23 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
-from pydantic.alias_generators import to_camel
+from pydantic import AfterValidator, Field, ValidationError
 
 from ollama import PullPolicy
+from replica_agent.fields import AbsolutePath, ConfigError, Listen, Strict, faults_of, matches, web_url
 
 __all__ = ["AgentConfig", "ApiConfig", "ConfigError", "Pod", "PolicyConfig", "load", "parse", "pod_of"]
 
-_LISTEN = re.compile(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
 _OBJECT = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _KEY = re.compile(r"[A-Za-z0-9._-]{1,253}")
-_MAX_PORT = 65535
 
 
-class ConfigError(Exception):
-    """A config file, or an environment, with faults; the message lists all of them."""
-
-
-def _absolute(value: Path) -> Path:
-    if not value.is_absolute():
-        raise ValueError(f"'{value}' is not an absolute path, such as /data/ledger.json")
-    return value
-
-
-def _listen(value: str) -> str:
-    match = _LISTEN.fullmatch(value)
-    if match is None or int(match[2]) > _MAX_PORT:
-        raise ValueError(f"{value!r} is not address:port, such as 0.0.0.0:11434 or [::]:11434")
-    return value
-
-
-def _url(schemes: tuple[str, ...]) -> Callable[[str], str]:
-    def check(value: str) -> str:
-        legal = " or ".join(f"{scheme}://host:port" for scheme in schemes)
-        try:
-            url = urlsplit(value)
-            legal_port = url.port is None or url.port > 0
-        except ValueError as error:
-            raise ValueError(f"{value!r} is not {legal}") from error
-        extra = url.path not in {"", "/"} or url.query or url.fragment or "@" in url.netloc
-        if url.scheme not in schemes or not url.hostname or not legal_port or extra:
-            raise ValueError(f"{value!r} is not {legal}, with nothing after it")
-        return value.rstrip("/")
-
-    return check
-
-
-def _matches(pattern: re.Pattern[str], legal: str) -> Callable[[str], str]:
-    def check(value: str) -> str:
-        if not pattern.fullmatch(value):
-            raise ValueError(f"{value!r} is not {legal}")
-        return value
-
-    return check
-
-
-AbsolutePath = Annotated[Path, Field(strict=False), AfterValidator(_absolute)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, strict=True)
-
-
-class ApiConfig(_Strict):
+class ApiConfig(Strict):
     """Where the wanted list is, in the Kubernetes API.
 
     Attributes:
@@ -82,13 +30,13 @@ class ApiConfig(_Strict):
         account: Folder with `token` and `ca.crt` of the service account.
     """
 
-    config_map: Annotated[str, AfterValidator(_matches(_OBJECT, "an object's name (a-z, 0-9, '-', '.')"))]
-    key: Annotated[str, AfterValidator(_matches(_KEY, "a ConfigMap's key (letters, digits, '-', '_', '.')"))]
-    url: Annotated[str | None, AfterValidator(lambda v: v if v is None else _url(("https", "http"))(v))] = None
+    config_map: Annotated[str, AfterValidator(matches(_OBJECT, "an object's name (a-z, 0-9, '-', '.')"))]
+    key: Annotated[str, AfterValidator(matches(_KEY, "a ConfigMap's key (letters, digits, '-', '_', '.')"))]
+    url: Annotated[str | None, AfterValidator(lambda v: v if v is None else web_url(("https", "http"))(v))] = None
     account: AbsolutePath = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
-class PolicyConfig(_Strict):
+class PolicyConfig(Strict):
     """Limits of bringing one model; seconds.
 
     Attributes:
@@ -100,7 +48,7 @@ class PolicyConfig(_Strict):
     deadline_s: float = Field(default=3600, gt=0, alias="deadlineS")
 
 
-class AgentConfig(_Strict):
+class AgentConfig(Strict):
     """Everything the agent is told.
 
     Attributes:
@@ -110,6 +58,8 @@ class AgentConfig(_Strict):
         agent_listen: Address and port for probes, metrics and the report.
         wanted_file: The list as a file, used until the API server has given it.
         ledger_file: What this agent has brought, on the same volume as the models.
+        models_folder: OLLAMA_MODELS, where the agent's container mounts it: what a broken pull left there is hashed
+            before it is taken for good. None leaves that to Ollama, which does not.
         api: None: the file alone is watched.
         look_seconds: How often what is there is compared with the list.
         drain_settle_seconds: How long new requests are still taken after a drain began: endpoints need as long to
@@ -122,11 +72,12 @@ class AgentConfig(_Strict):
     """
 
     server: str = Field(min_length=1)
-    ollama_url: Annotated[str, AfterValidator(_url(("http",)))] = "http://127.0.0.1:11435"
-    gate_listen: Annotated[str, AfterValidator(_listen)] = "0.0.0.0:11434"
-    agent_listen: Annotated[str, AfterValidator(_listen)] = "0.0.0.0:11436"
+    ollama_url: Annotated[str, AfterValidator(web_url(("http",)))] = "http://127.0.0.1:11435"
+    gate_listen: Listen = "0.0.0.0:11434"
+    agent_listen: Listen = "0.0.0.0:11436"
     wanted_file: AbsolutePath
     ledger_file: AbsolutePath
+    models_folder: AbsolutePath | None = None
     api: ApiConfig | None = None
     look_seconds: float = Field(default=60, gt=0)
     drain_settle_seconds: float = Field(default=5, ge=0)
@@ -178,11 +129,7 @@ def parse(text: str, source: str) -> AgentConfig:
     try:
         return AgentConfig.model_validate_json(text)
     except ValidationError as error:
-        faults = [
-            f"{'.'.join(str(part) for part in fault['loc']) or '(the document)'}: {fault['msg']}"
-            for fault in error.errors(include_url=False)
-        ]
-        raise ConfigError("\n".join([f"{source} has {len(faults)} fault(s):", *(f"  {f}" for f in faults)])) from error
+        raise ConfigError(faults_of(error, source)) from error
 
 
 def load(path: Path) -> AgentConfig:

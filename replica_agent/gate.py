@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable
 from urllib.parse import urlsplit
 
 import httpx
 from starlette.types import Receive, Scope, Send
 
 from replica_agent.drain import Drain
+from replica_agent.headers import Headers, declared_length, end_to_end, has_body
 from replica_agent.kube import plain_context
 from replica_agent.logs import event
 from replica_agent.observe import Exchange, Observer
@@ -22,14 +23,6 @@ from replica_agent.paths import Refusal, dialect_of, error_body, refusal_of
 
 __all__ = ["Gate"]
 
-Headers = list[tuple[bytes, bytes]]
-
-# RFC 9110 7.6.1: about one connection, not about the message. `host` is replaced, since Ollama on loopback refuses
-# other hosts; `expect` is answered by this server.
-_HOP = frozenset(
-    {b"connection", b"keep-alive", b"proxy-connection", b"proxy-authorization", b"proxy-authenticate", b"te"}
-    | {b"trailer", b"transfer-encoding", b"upgrade", b"host", b"expect"}
-)
 # No limit on reading: the first byte of an answer may wait minutes for its model. A client that has enough leaves.
 _LIMITS = {"connect": 5.0, "read": None, "write": None, "pool": None}
 _RETRY_AFTER = b"2"
@@ -85,7 +78,7 @@ class Gate:
 
     async def _answer(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
         refusal = None if self._open else refusal_of(scope["method"], scope["raw_path"])
-        if refusal is None and _declared_length(scope) > self._max_bytes:
+        if refusal is None and declared_length(scope) > self._max_bytes:
             refusal = self._too_large()
         if refusal is not None:
             await self._refuse(refusal, exchange, scope, send, close=True)
@@ -119,7 +112,7 @@ class Gate:
 
         try:
             async with left:
-                if _has_body(scope):
+                if has_body(scope):
                     body = self._body(exchange, receive, then=watch)
                 else:
                     body = None
@@ -157,7 +150,7 @@ class Gate:
         target: bytes = scope["raw_path"]
         if scope["query_string"]:
             target += b"?" + scope["query_string"]
-        headers = [(b"Host", self._host), *_end_to_end(scope["headers"])]
+        headers = [(b"Host", self._host), *end_to_end(scope["headers"])]
         # As `target` the bytes go out as they came in; as a part of the URL they would be normalised.
         return httpx.Request(
             scope["method"], self._url, headers=headers, content=body, extensions={"target": target, "timeout": _LIMITS}
@@ -166,7 +159,7 @@ class Gate:
     async def _relay(self, request: httpx.Request, exchange: Exchange, send: Send) -> None:
         response = await self._transport.handle_async_request(request)
         try:
-            headers = _end_to_end(response.headers.raw)
+            headers = end_to_end(response.headers.raw)
             if self._drain.draining:
                 headers.append((b"connection", b"close"))
             exchange.answer_begins(response.status_code, response.headers.get("content-type", ""))
@@ -210,25 +203,3 @@ async def _leave(receive: Receive, left: asyncio.Timeout, exchange: Exchange) ->
     # The server says so too once the answer's last byte is out, and the work behind that byte is to be done.
     if not exchange.complete:
         left.reschedule(asyncio.get_running_loop().time())
-
-
-def _end_to_end(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
-    """Return the headers that are about the message, those left out that `Connection` names."""
-    kept = [(name, value) for name, value in headers]
-    named = {
-        token.strip().lower() for name, value in kept if name.lower() == b"connection" for token in value.split(b",")
-    }
-    return [(name, value) for name, value in kept if (lower := name.lower()) not in _HOP and lower not in named]
-
-
-def _declared_length(scope: Scope) -> int:
-    """Return the body's declared length, -1 where there is none."""
-    for name, value in scope["headers"]:
-        if name == b"content-length":
-            return int(value)
-    return -1
-
-
-def _has_body(scope: Scope) -> bool:
-    length = _declared_length(scope)
-    return length > 0 or (length < 0 and any(name == b"transfer-encoding" for name, _ in scope["headers"]))

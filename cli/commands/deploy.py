@@ -9,7 +9,7 @@ import typer
 from cli.commands import options
 
 Exposure = Literal["ClusterIP", "NodePort", "LoadBalancer"]
-SizeClass = Literal["small", "medium", "large"]
+SizeClass = Literal["small", "medium", "large", "echo"]
 
 
 def deploy(

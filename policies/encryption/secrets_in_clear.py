@@ -165,7 +165,10 @@ def in_output(stack: Stack, facts: Facts) -> Iterator[Finding]:
     link="https://www.pulumi.com/docs/iac/concepts/secrets/",
     why="Pulumi.<stack>.yaml is in version control.",
     fix="Set it again by `pulumi config set --secret KEY`, and renew it: whoever has the repository read it.",
-    parameters=_ALLOW,
+    parameters={
+        # Settings of ours that name a Secret in the cluster.
+        "allowNames": Parameter(["credentialsSecret", "secret", "tlsSecret"], _ALLOW["allowNames"].about)
+    },
 )
 def in_settings(_: Stack, facts: Facts) -> Iterator[Finding]:
     for key, text in facts.context.config.items():

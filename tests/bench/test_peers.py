@@ -22,7 +22,7 @@ from rich.table import Table
 from tests.bench import peers
 from tests.bench.conftest import MODEL, SMALL
 from tests.support import prepared
-from tests.support.kube import Item, Kube, wait_for
+from tests.support.kube import Item, Kube, is_ready, wait_for
 from tests.support.stack import LiveStack
 
 LIMIT_S = 300.0
@@ -95,13 +95,13 @@ class Echorator:
 
 @dataclass(frozen=True)
 class Figures:
-    """Of one way at one scale; sizes in bytes."""
+    """Of one way at one scale, deployed and then upgraded without a change; sizes in bytes."""
 
     name: str
     replicas: int
-    seconds: float
+    first: Answered
     size: float
-    again_seconds: float
+    again: Answered
     again_size: float
 
 
@@ -126,22 +126,39 @@ def ways(kube: Kube, address: str, folders: pytest.TempPathFactory) -> Iterator[
     yield Echorator(address, folders)
 
 
-def all_answer(kube: Kube, way: Way, replicas: int, but: frozenset[str]) -> frozenset[str]:
-    """Wait until that many pods, none of them in `but`, have each answered a prompt; returns their uids."""
+@dataclass(frozen=True)
+class Answered:
+    """When the last replica of a way answered.
+
+    Attributes:
+        uids: of the pods.
+        alone_s: asked at its pod, past its Service, as no client does.
+        served_s: asked when its pod was Ready, so that a Service sends clients there.
+    """
+
+    uids: frozenset[str]
+    alone_s: float
+    served_s: float
+
+
+def all_answer(kube: Kube, way: Way, replicas: int, but: frozenset[str], begun: float) -> Answered:
+    """Wait until that many Ready pods, none of them in `but`, have each answered a prompt."""
     path = f"/api/v1/namespaces/{way.namespace}/pods"
-    done: set[str] = set()
+    alone: dict[str, float] = {}
     body = {"model": way.model, "prompt": "Hi", "stream": False, "options": {"num_predict": 1}}
 
-    def look() -> frozenset[str] | None:
+    def look() -> Answered | None:
         found: list[Item] = kube.items(f"{path}?labelSelector={way.selector}")
         for pod in found:
             uid, name = pod["metadata"]["uid"], pod["metadata"]["name"]
-            if uid in done or uid in but or "deletionTimestamp" in pod["metadata"]:
+            if uid in alone or uid in but or "deletionTimestamp" in pod["metadata"]:
                 continue
             if kube.request("POST", f"{path}/{name}:11434/proxy/api/generate", body).is_success:
-                done.add(uid)
-        alive = frozenset(done & {pod["metadata"]["uid"] for pod in found})
-        return alive if len(alive) >= replicas else None
+                alone[uid] = time.monotonic() - begun
+        served = frozenset(pod["metadata"]["uid"] for pod in found if is_ready(pod)) & alone.keys()
+        if len(served) < replicas:
+            return None
+        return Answered(served, max(alone[uid] for uid in served), time.monotonic() - begun)
 
     return wait_for(f"{replicas} replicas of {way.name} answer", look, LIMIT_S)
 
@@ -151,19 +168,12 @@ def measured(kube: Kube, counter: str, way: Way, replicas: int) -> Figures:
     try:
         before, begun = peers.served_bytes(kube, counter), time.monotonic()
         way.install(replicas)
-        first = all_answer(kube, way, replicas, frozenset())
-        seconds, size = time.monotonic() - begun, peers.served_bytes(kube, counter) - before
+        first = all_answer(kube, way, replicas, frozenset(), begun)
+        size = peers.served_bytes(kube, counter) - before
         before, begun = peers.served_bytes(kube, counter), time.monotonic()
         way.upgrade(replicas)
-        all_answer(kube, way, replicas, first)
-        return Figures(
-            way.name,
-            replicas,
-            seconds,
-            size,
-            time.monotonic() - begun,
-            peers.served_bytes(kube, counter) - before,
-        )
+        again = all_answer(kube, way, replicas, first.uids, begun)
+        return Figures(way.name, replicas, first, size, again, peers.served_bytes(kube, counter) - before)
     finally:
         way.remove()
 
@@ -184,17 +194,19 @@ def test_peers(kube: Kube, registry: tuple[str, str], tmp_path_factory: pytest.T
 
 
 def show(found: list[Figures]) -> None:
-    table = Table("way", "replicas", "to all answers, s", "MB", "no-change upgrade, s", "MB", "ours / it", title=MODEL)
+    columns = ("way", "replicas", "served after, s", "at the pods, s", "MB", "no-change upgrade, s", "MB", "ours / it")
+    table = Table(*columns, title=MODEL)
     for one in found:
-        mine = next(other.seconds for other in found if other.name == OURS and other.replicas == one.replicas)
+        mine = next(other.first for other in found if other.name == OURS and other.replicas == one.replicas)
         table.add_row(
             one.name,
             str(one.replicas),
-            f"{one.seconds:.1f}",
+            f"{one.first.served_s:.1f}",
+            f"{one.first.alone_s:.1f}",
             f"{one.size / 1e6:.1f}",
-            f"{one.again_seconds:.1f}",
+            f"{one.again.served_s:.1f}",
             f"{one.again_size / 1e6:.1f}",
-            f"{mine / one.seconds:.2f}",
+            f"{mine.served_s / one.first.served_s:.2f}",
         )
     console = Console(width=120, highlight=False)
     console.print()

@@ -17,7 +17,7 @@ from tests.faults.table import Table
 from tests.integration.test_destroy import leftovers
 from tests.support import prepared
 from tests.support.kube import Kube, wait_for
-from tests.support.stack import Engine
+from tests.support.stack import Engine, made_stacks
 from toolchain.node.node import Node
 
 TIMES = "ECHORATOR_FAULT_TIMES"
@@ -93,24 +93,8 @@ def make_stack(
     engine: Engine, kube: Kube, node: Node, run_name: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[str], FaultStack]]:
     """Make a stack called `<run>-<suffix>`; at the end all are destroyed, and nothing of them may be left."""
-    made: list[FaultStack] = []
-
-    def make(suffix: str) -> FaultStack:
-        name = f"{run_name}-{suffix}"
-        stack = FaultStack(engine, tmp_path_factory.mktemp(name, numbered=False), name)
-        made.append(stack)
-        return stack
-
-    yield make
-    faults: list[BaseException] = []
-    for stack in made:
-        try:
-            stack.end()
-        except (AssertionError, OSError) as error:
-            faults.append(error)
-    if faults:
-        msg = "stacks that could not be destroyed"
-        raise BaseExceptionGroup(msg, faults)
+    with made_stacks(FaultStack, engine, run_name, tmp_path_factory) as make:
+        yield make
     volumes = node.layout.state / "volumes"
     wait_for("nothing of the run is left", lambda: not leftovers(kube, run_name), 60)
     wait_for("no disk is left", lambda: not [one for one in volumes.iterdir() if f"_{run_name}-" in one.name], 30)

@@ -13,7 +13,7 @@ import httpx
 from components.registries import STORE_PORT
 from tests.faults.deploys import FaultStack
 from tests.faults.registry import Salted
-from tests.support.kube import Item, Kube, Replica, wait_for
+from tests.support.kube import Item, Kube, Replica, is_ready, wait_for
 from tests.support.stack import Outcome
 
 T = TypeVar("T")
@@ -95,9 +95,7 @@ def unready(pod: Item | None) -> str | None:
     """Return why a pod takes no traffic, or None."""
     if pod is None or "deletionTimestamp" in pod["metadata"]:
         return "the pod is not there, or goes"
-    conditions: list[Item] = pod["status"].get("conditions", [])
-    ready = any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
-    return None if ready else "the pod is not Ready"
+    return None if is_ready(pod) else "the pod is not Ready"
 
 
 def silent(replica: Replica, model: Salted) -> str | None:

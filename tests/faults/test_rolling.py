@@ -13,46 +13,12 @@ import pytest
 from components.labels import OLLAMA_CLIENT, namespace_labels
 from tests.faults.bed import REPLICAS, Bed
 from tests.integration.probes import pod
+from tests.support import load_client
 from tests.support.kube import Item, wait_for
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(700)]
 
-LOAD_S = 110
-
-LOAD = """
-import json, sys, threading, time, httpx
-url, model, seconds, clients = sys.argv[1], sys.argv[2], float(sys.argv[3]), int(sys.argv[4])
-until = time.monotonic() + seconds
-failed, answered, silences, lock = [], [], [0.0], threading.Lock()
-body = {"model": model, "prompt": "Count to five.", "options": {"num_predict": 12, "temperature": 0}}
-def once():
-    last, silence, lines = time.monotonic(), 0.0, []
-    # A connection of its own for each, so that the Service chooses a replica anew.
-    with httpx.Client(timeout=60) as http, http.stream("POST", url, json=body) as answer:
-        for line in answer.iter_lines():
-            silence, last = max(silence, time.monotonic() - last), time.monotonic()
-            lines.append(line)
-        if answer.status_code != 200 or not lines or not json.loads(lines[-1]).get("done"):
-            raise ValueError(f"{answer.status_code}, {len(lines)} lines: {lines[-1:]}")
-    return silence
-def ask():
-    while time.monotonic() < until:
-        try:
-            silence = once()
-        except (httpx.HTTPError, ValueError) as error:
-            with lock:
-                failed.append(f"{type(error).__name__}: {error}")
-            time.sleep(0.2)
-        else:
-            with lock:
-                answered.append(time.monotonic())
-                silences.append(silence)
-threads = [threading.Thread(target=ask) for _ in range(clients)]
-[one.start() for one in threads]
-[one.join() for one in threads]
-print(json.dumps({"answered": len(answered), "silence_s": max(silences), "failed": failed}))
-"""
-"""Clients in the cluster that ask the Service without pause for a bounded time."""
+LOAD_S = 300
 
 
 @pytest.fixture
@@ -73,9 +39,9 @@ def test_a_rolling_upgrade(bed: Bed, inside: str) -> None:
         namespace, kube = bed.stack.namespace, bed.kube
         names = [f"chat-{index}" for index in range(REPLICAS)]
         before = {kube.wait_ready(namespace, name)["metadata"]["uid"] for name in names}
-        url = f"http://chat.{namespace}.svc.cluster.local:11434/api/generate"
+        url = f"http://chat.{namespace}.svc.cluster.local:11434"
         pods = f"/api/v1/namespaces/{inside}/pods"
-        kube.create(pods, pod("load", {OLLAMA_CLIENT: "true"}, [LOAD, url, model.name, str(LOAD_S), "3"]))
+        kube.create(pods, pod("load", {OLLAMA_CLIENT: "true"}, [load_client.TEXT, url, model.name, str(LOAD_S), "3"]))
         kube.wait_ready(inside, "load")
         bed.configure(model, pod={"annotations": {"example.com/turn": model.name.replace(":", "-")}})
         turn.fault()
@@ -88,6 +54,7 @@ def test_a_rolling_upgrade(bed: Bed, inside: str) -> None:
             wait_for(f"{name} is new and Ready", rolled, LOAD_S)
         turn.over()
         assert phase(kube.pod(inside, "load")) == "Running", "the load ended before the upgrade did"
+        kube.execute(inside, "load", "probe", *load_client.STOP)
         wait_for("the load ends", lambda: phase(kube.pod(inside, "load")) == "Succeeded", LOAD_S + 60)
         told = json.loads(kube.request("GET", f"{pods}/load/log").text)
         turn.saw(f"{told['answered']} answers, {len(told['failed'])} failed; longest silence {told['silence_s']:.1f} s")

@@ -8,14 +8,17 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from tests.integration.chat import ChatStack
 from tests.integration.mirror import Mirror
 from tests.support import prepared
 from tests.support.kube import Kube
-from tests.support.stack import Engine, LiveStack
+from tests.support.second import Second
+from tests.support.stack import Engine, LiveStack, made_stacks
 from toolchain.node.node import Node
 
 # The shared stack goes through the first ones and is destroyed by the last.
@@ -27,9 +30,13 @@ _ORDER = (
     "test_faults",
     "test_full_disk",
     "test_adopted",
+    "test_echo",
     "test_bad_settings",
     "test_shared_volume",
     "test_volume_growth",
+    "test_cluster_api",
+    "test_clusters",
+    "test_prod",
     "test_cli",
     "test_destroy",
 )
@@ -81,24 +88,42 @@ def make_stack(
     engine: Engine, run_name: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[str], LiveStack]]:
     """Make a stack called `<run>-<suffix>`; all are destroyed at the end, whatever happened."""
-    made: list[LiveStack] = []
+    with made_stacks(LiveStack, engine, run_name, tmp_path_factory) as make:
+        yield make
 
-    def make(suffix: str) -> LiveStack:
-        name = f"{run_name}-{suffix}"
-        stack = LiveStack(engine, tmp_path_factory.mktemp(name, numbered=False), name)
-        made.append(stack)
-        return stack
 
-    yield make
-    faults: list[BaseException] = []
-    for stack in made:
-        try:
-            stack.end()
-        except (AssertionError, OSError) as error:
-            faults.append(error)
-    if faults:
-        msg = "stacks that could not be destroyed"
-        raise BaseExceptionGroup(msg, faults)
+@pytest.fixture(scope="package")
+def second(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Second]:
+    """Ended by the last test that uses it, or here."""
+    made = Second(tmp_path_factory.mktemp("second"))
+    try:
+        made.up()
+        yield made
+    finally:
+        made.down()
+
+
+@pytest.fixture(scope="package")
+def far(second: Second) -> Iterator[Kube]:
+    with Kube(second.kubeconfig) as client:
+        yield client
+
+
+@pytest.fixture(scope="package")
+def make_wide_stack(
+    engine: Engine, second: Second, run_name: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], LiveStack]]:
+    """Make a stack of a kubeconfig that has the node's context and that of the second control plane."""
+    both: dict[str, Any] = yaml.safe_load(engine.kubeconfig.read_text())
+    other: dict[str, Any] = yaml.safe_load(second.kubeconfig.read_text())
+    for key in ("clusters", "contexts", "users"):
+        both[key] += other[key]
+    kubeconfig = tmp_path_factory.mktemp("wide") / "both"
+    kubeconfig.touch(0o600)
+    kubeconfig.write_text(yaml.safe_dump(both))
+    wide = Engine(engine.folder, engine.home, kubeconfig)
+    with made_stacks(LiveStack, wide, run_name, tmp_path_factory) as make:
+        yield make
 
 
 @pytest.fixture(scope="package")

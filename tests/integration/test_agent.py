@@ -15,18 +15,14 @@ import pytest
 
 from components.labels import OLLAMA_CLIENT, namespace_labels
 from tests.integration.chat import MINILM, SMOLLM2, ChatStack, server
+from tests.integration.endpoints import EndpointHistory
 from tests.integration.mirror import upstream_model
 from tests.integration.probes import pod
-from tests.support.kube import Item, Kube, Replica, wait_for
+from tests.support import load_client
+from tests.support.kube import Item, Kube, Replica, is_ready, wait_for
 from toolchain.node.node import Node
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
-
-
-def is_ready(found: Item) -> bool:
-    """Whether a pod is Ready."""
-    conditions: list[Item] = found["status"].get("conditions") or []
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
 
 @pytest.fixture(scope="module")
@@ -151,59 +147,30 @@ def test_created_aliased_and_preloaded(chat: ChatStack, kube: Kube) -> None:
     assert set(replica.digests()) == {SMOLLM2}
 
 
-LOAD = """
-import json, sys, threading, time, httpx
-url, model, seconds, clients = sys.argv[1], sys.argv[2], float(sys.argv[3]), int(sys.argv[4])
-until = time.monotonic() + seconds
-failed, took, lock = [], [], threading.Lock()
-body = {"model": model, "prompt": "Count to five.", "options": {"num_predict": 12, "temperature": 0}}
-def ask():
-    while time.monotonic() < until:
-        begun, told = time.monotonic(), ""
-        try:
-            # A connection of its own for each, so that the Service chooses a replica anew.
-            with httpx.Client(timeout=60) as http, http.stream("POST", url, json=body) as answer:
-                lines = [json.loads(line) for line in answer.iter_lines() if line]
-                if answer.status_code != 200:
-                    told = f"{answer.status_code} {lines}"
-                elif not lines or not lines[-1].get("done"):
-                    told = f"cut after {len(lines)} lines"
-        except httpx.HTTPError as error:
-            told = f"{type(error).__name__}: {error}"
-        with lock:
-            (failed.append(f"{time.time():.1f} {told}") if told else took.append(time.monotonic() - begun))
-            if told:
-                time.sleep(0.2)
-threads = [threading.Thread(target=ask) for _ in range(clients)]
-[one.start() for one in threads]
-[one.join() for one in threads]
-print(json.dumps({"answered": len(took), "slowest_s": max(took, default=0), "failed": failed}))
-"""
-"""Clients in the cluster that ask the Service without pause for a bounded time."""
-
-
 def test_a_rolling_upgrade_drops_no_request(chat: ChatStack, kube: Kube, inside: str) -> None:
     chat.settle(2, SMOLLM2)
     before = {name: kube.wait_ready(chat.namespace, name)["metadata"]["uid"] for name in ("chat-0", "chat-1")}
-    url = f"http://chat.{chat.namespace}.svc.cluster.local:11434/api/generate"
+    url = f"http://chat.{chat.namespace}.svc.cluster.local:11434"
     pods = f"/api/v1/namespaces/{inside}/pods"
-    kube.create(pods, pod("load", {OLLAMA_CLIENT: "true"}, [LOAD, url, SMOLLM2, "120", "3"]))
+    kube.create(pods, pod("load", {OLLAMA_CLIENT: "true"}, [load_client.TEXT, url, SMOLLM2, "300", "3"]))
     wait_for("the load runs", lambda: chat.replica(0).report()["inFlight"] + chat.replica(1).report()["inFlight"], 60)
     changed = server(2, [SMOLLM2]) | {"pod": {"annotations": {"example.com/turn": "1"}}}
     chat.stack.configure({**chat.stack.configured, "servers": [changed]})
     chat.disturb()
-    chat.stack.up()
 
     def rolled() -> bool:
         found = [kube.pod(chat.namespace, name) for name in before]
         ready = [one for one in found if one is not None and is_ready(one)]
         return len(ready) == 2 and not {one["metadata"]["uid"] for one in ready} & set(before.values())
 
-    wait_for("both pods are new and Ready", rolled, 110)
-    load = kube.pod(inside, "load")
-    assert load is not None
-    assert load["status"]["phase"] == "Running", "the load ended before the upgrade did"
-    wait_for("the load ends", lambda: (kube.pod(inside, "load") or {})["status"]["phase"] == "Succeeded", 150)
+    with EndpointHistory(kube, chat.namespace, "chat") as history:
+        chat.stack.up()
+        wait_for("both pods are new and Ready", rolled, 200)
+        load = kube.pod(inside, "load")
+        assert load is not None
+        assert load["status"]["phase"] == "Running", "the load ended before the upgrade did"
+        kube.execute(inside, "load", "probe", *load_client.STOP)
+        wait_for("the load ends", lambda: (kube.pod(inside, "load") or {})["status"]["phase"] == "Succeeded", 150)
     told = json.loads(kube.request("GET", f"{pods}/load/log").text)
-    assert told["failed"] == []
-    assert told["answered"] > 20
+    assert told["failed"] == [], "\n".join([*told["failed"], "endpoints:", *history.lines])
+    assert told["answered"] > 5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -82,5 +83,7 @@ def leftovers(root: Path, kept: Sequence[Model]) -> list[str]:
     blobs = {digest.removeprefix("sha256:") for model in kept for digest in model.blobs}
     found = [path for folder in ("trash", "uploads", "partial") for path in (root / folder).iterdir()]
     found += [path for path in (root / "blobs" / "sha256").iterdir() if path.name not in blobs]
-    found += [path for path in root.rglob("*.new") if len(path.name) > len(".new") + 32]
+    # os.walk, since the store may take a folder away while it is listed, which `rglob` does not forgive.
+    names = [Path(folder) / name for folder, _, files in os.walk(root) for name in files]
+    found += [path for path in names if path.suffix == ".new" and len(path.name) > len(".new") + 32]
     return [str(path.relative_to(root)) for path in found]

@@ -19,6 +19,7 @@ import httpx
 import pytest
 
 from ollama import (
+    BlobFolder,
     EnsureFailed,
     OllamaClient,
     OllamaError,
@@ -45,6 +46,28 @@ async def failure_of(rig: Rig, want: WantedModel) -> OllamaError:
     (failure,) = caught.value.failures
     assert (failure.replica, failure.model) == ("chat-0", want.name)
     return failure
+
+
+async def test_what_a_broken_pull_left_is_hashed(rig: Rig, one: PushedModel) -> None:
+    await ensure(rig.client, [rig.wanted(one)], policy=QUICK)
+    weights = max((rig.server.models / "blobs").iterdir(), key=lambda path: path.stat().st_size)
+    whole = weights.read_bytes()
+    assert await rig.client.delete("tiny:1")
+    # As a download that ended before the server was killed leaves it: whole by its size, and never hashed.
+    flipped = bytearray(whole)
+    flipped[-5] ^= 1
+    weights.write_bytes(flipped)
+    states = await ensure(
+        rig.client,
+        [rig.wanted(one)],
+        policy=QUICK,
+        on_event=rig.events.append,
+        blobs=BlobFolder(rig.server.models),
+    )
+    assert states[0].digest == one.digest
+    assert weights.read_bytes() == whole
+    digest = weights.name.replace("-", ":")
+    assert f"what an earlier pull left was damaged: {digest}" in [event.detail for event in rig.events]
 
 
 async def test_a_stalled_download_is_cancelled_and_goes_on(rig: Rig, one: PushedModel) -> None:

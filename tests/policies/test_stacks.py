@@ -1,7 +1,7 @@
 """Our own stacks break no check, and one security setting broken in any of their objects does.
 
-The objects are what the whole program registers, for both committed stack files; prod gets what each user fills in: a
-StorageClass that encrypts and the images' digests. Not shown: that the checks are all that can be asked.
+The objects are what the whole program registers, for both committed stack files; prod gets what each user fills in: the
+images' digests. Not shown: that the checks are all that can be asked.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from tests.policies.support import pack_config, registered, stack_config
 FILLED_IN: Mapping[str, Mapping[str, str]] = {
     "dev": {},
     "prod": {
-        "echorator:cluster": json.dumps({"storageClass": "encrypted"}),
         "echorator:imageDigests": json.dumps(dict.fromkeys(IMAGES, DIGEST)),
     },
 }
@@ -32,6 +31,7 @@ FILLED_IN: Mapping[str, Mapping[str, str]] = {
 UNNOTICED: Mapping[str, str] = {
     r"- .*[cC]ontainers\.\d+\.securityContext\.runAsNonRoot$": "the pod's own setting holds for the container",
     r"- spec\.template\.spec\.securityContext\.runAsNonRoot$": "each container's own setting holds",
+    r"Deployment echo-pods: - .*\.fsGroup$": "it has no volume that keeps anything",
     r"- .*\.volumes$": "the API server refuses mounts of volumes that are not there",
     r"- .*\.volumes\.\d+\.(name|configMap|projected|secret|emptyDir)$": "the API server refuses such a volume",
     r"- .*\.volumes\.\d+\.(configMap|projected|secret)\.": "which file is mounted; the kubelet tells a missing one",

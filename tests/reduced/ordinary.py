@@ -1,6 +1,7 @@
 """Runs one call of the reduced mode in a process without any privilege: ``python -m tests.reduced.ordinary SPEC CALL``.
 
-SPEC is a JSON file with ``state``, ``id`` and ``tools``; the answer is JSON on standard output.
+SPEC is a JSON file with ``state``, ``id`` and ``tools``; the answer is JSON on standard output. `up` also
+makes a model, `bare` does not.
 """
 
 from __future__ import annotations
@@ -64,8 +65,8 @@ def main(spec: Path, name: str) -> None:
         print(f"{part}: {detail}", file=sys.stderr)
 
     answer: Any = None
-    if name == "up":
-        answer = dataclasses.asdict(reduced.up(tell, models=chat))
+    if name in ("up", "bare"):
+        answer = dataclasses.asdict(reduced.up(tell, models=chat if name == "up" else ()))
     elif name == "status":
         answer = dataclasses.asdict(reduced.status())
     else:

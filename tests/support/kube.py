@@ -39,6 +39,12 @@ def wait_for(what: str, look: Callable[[], T | None], limit_s: float) -> T:
         time.sleep(POLL_S)
 
 
+def is_ready(found: Item) -> bool:
+    """Whether a pod is Ready."""
+    conditions: list[Item] = found["status"].get("conditions") or []
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+
+
 class Kube:
     """One cluster. Use it as a context manager: it holds connections."""
 
@@ -113,9 +119,7 @@ class Kube:
             found = self.pod(namespace, name)
             if found is None or found["metadata"]["uid"] == other_than or "deletionTimestamp" in found["metadata"]:
                 return None
-            conditions: list[Item] = found["status"].get("conditions", [])
-            ready = any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
-            return found if ready else None
+            return found if is_ready(found) else None
 
         return wait_for(f"the pod {namespace}/{name} is Ready", look, limit_s)
 

@@ -60,6 +60,14 @@ class Server:
         msg = f"{self._command[0]} did not answer at {self._ready} within {timeout_s} s:\n{self.log_tail()}"
         raise RuntimeError(msg)
 
+    @property
+    def pid(self) -> int:
+        """Of the process, which runs."""
+        if self._process is None:
+            msg = f"{self._command[0]} does not run"
+            raise RuntimeError(msg)
+        return self._process.pid
+
     def stop(self, sig: signal.Signals = signal.SIGTERM) -> None:
         """End the process group: `sig`, then SIGKILL after five seconds."""
         process, self._process = self._process, None

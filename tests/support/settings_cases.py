@@ -18,6 +18,13 @@ SERVER: dict[str, Any] = {
     "models": [{"name": "smollm2:135m"}],
 }
 
+POOL: dict[str, Any] = {
+    "name": "l4",
+    "accelerator": "nvidia-l4",
+    "existing": {"selector": {"gpu": "l4"}},
+}
+"""A legal GPU pool of one node with one GPU."""
+
 Case = tuple[str, dict[str, Any], str]
 """Name of the case, a configuration, and a part of the only fault in it."""
 

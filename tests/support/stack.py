@@ -13,15 +13,18 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
+import pytest
 import yaml
 
 from toolchain.paths import CHECKOUT
 from toolchain.stack.environment import StackEnvironment
+
+S = TypeVar("S", bound="LiveStack")
 
 LIMIT_S = 300.0
 """For one command; the longest here takes about a minute on two idle cores."""
@@ -214,3 +217,28 @@ def _read_events(log: Path) -> tuple[dict[str, int], dict[str, str]]:
         if metadata is not None and counted and metadata["op"] not in ("same", "refresh", "read"):
             touched[str(metadata["urn"]).rsplit("::", 1)[-1]] = str(metadata["op"])
     return dict(changes), touched
+
+
+@contextlib.contextmanager
+def made_stacks(
+    kind: Callable[[Engine, Path, str], S], engine: Engine, run_name: str, folders: pytest.TempPathFactory
+) -> Generator[Callable[[str], S]]:
+    """Yield what makes a stack called `<run>-<suffix>`; all are destroyed at the end, whatever happened."""
+    made: list[S] = []
+
+    def make(suffix: str) -> S:
+        name = f"{run_name}-{suffix}"
+        stack = kind(engine, folders.mktemp(name, numbered=False), name)
+        made.append(stack)
+        return stack
+
+    yield make
+    faults: list[BaseException] = []
+    for stack in made:
+        try:
+            stack.end()
+        except (AssertionError, OSError) as error:
+            faults.append(error)
+    if faults:
+        msg = "stacks that could not be destroyed"
+        raise BaseExceptionGroup(msg, faults)

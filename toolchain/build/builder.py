@@ -245,7 +245,7 @@ class Builder:
         for file in module.files:
             if file.name in names:
                 built[file.name] = out / file.name
-                self._go.copy_file(module, file.module, file.path, out / file.name)
+                self._go.copy_file(module, file, out / file.name)
         for name in names:
             key = self._catalogue.key(name)
             folder = staging / name

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from toolchain.build.caches import BuildCaches
-from toolchain.build.failures import BuildError, explain
-from toolchain.build.kinds import GoModule, GoProgram
+from toolchain.build.failures import BuildError, Cause, explain
+from toolchain.build.kinds import GoModule, GoProgram, ModuleFile, ModuleFiles
 from toolchain.build.process import Runner
 from toolchain.build.progress import Reporter
 
@@ -61,6 +61,9 @@ class GoBuilder:
         Raises:
             BuildError: no network, or a lockfile that lacks something.
         """
+        if not programs:
+            # Files alone: each is taken out of its own module, whose dependencies nobody needs.
+            return Fetched(frozenset(), frozenset())
         what = f"Downloading the sources of {module.title}"
         log = self._log(module, "fetch")
         listing = self._work(module) / ".packages"
@@ -119,10 +122,19 @@ class GoBuilder:
         self._compiled |= fresh
         return {program.name: out / executable(program.package, module.name) for program in programs}
 
-    def copy_file(self, module: GoModule, source: str, path: str, target: Path) -> None:
-        """Take a file out of a module that the build uses."""
-        shutil.copyfile(self._folder(module, source) / path, target)
-        target.chmod(0o755)
+    def copy_file(self, module: GoModule, file: ModuleFile | ModuleFiles, target: Path) -> None:
+        """Take a file out of a module that the build uses, or several as one.
+
+        Raises:
+            BuildError: the module lacks it, or has no file that a glob matches.
+        """
+        if isinstance(file, ModuleFile):
+            shutil.copyfile(self._folder(module, file.module) / file.path, target)
+            target.chmod(0o755)
+            return
+        with self.reporter.step(f"Fetching {file.name}", key=f"fetch {file.name}"):
+            folder = self._folder(module, file.module)
+            target.write_bytes(joined(folder, file))
 
     def recipe(self, module: GoModule, inputs: Sequence[str] = ()) -> str:
         """Eight hex digits of all that a module's programs depend on, other tools' keys (``inputs``) included."""
@@ -213,7 +225,7 @@ def recipe(modules: Path, module: GoModule, inputs: Sequence[str] = ()) -> str:
         "variables": dict(module.variables),
         "cgo": module.cgo,
         "packages": [(p.name, p.package, p.version) for p in module.programs],
-        "files": [(f.name, f.module, f.path) for f in module.files],
+        "files": [(f.name, f.module, f.path if isinstance(f, ModuleFile) else f.globs) for f in module.files],
         "schemas": [(s.module, s.path, s.version, s.target) for s in module.schemas],
         "platform": [platform.system(), platform.machine()],
         "inputs": list(inputs),
@@ -227,6 +239,24 @@ def recipe(modules: Path, module: GoModule, inputs: Sequence[str] = ()) -> str:
 def sources(folder: Path) -> list[Path]:
     """The files of a module's folder that are built from."""
     return sorted(file for pattern in _SOURCES for file in folder.rglob(pattern))
+
+
+def joined(folder: Path, files: ModuleFiles) -> bytes:
+    """The module's files that the globs match, in order, as one YAML stream.
+
+    Raises:
+        BuildError: a glob matches nothing, so the module is laid out in another way than it was.
+    """
+    found = {glob: sorted(folder.glob(glob)) for glob in files.globs}
+    empty = [glob for glob, matched in found.items() if not matched]
+    if empty:
+        raise BuildError(
+            f"{files.source} has no file {' and none '.join(empty)}",
+            cause=Cause("this version keeps them elsewhere", "name their place in toolchain/catalog.py"),
+        )
+    paths = dict.fromkeys(path for matched in found.values() for path in matched)
+    # Some files begin with the mark and some end without a line's end; an empty document between two does no harm.
+    return b"\n---\n".join(path.read_bytes().strip() for path in paths) + b"\n"
 
 
 def executable(package: str, module: str) -> str:

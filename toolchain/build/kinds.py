@@ -38,6 +38,28 @@ class ModuleFile:
 
 
 @dataclass(frozen=True)
+class ModuleFiles:
+    """Files of a module joined to one YAML stream, as ``kubectl apply --filename`` takes it: its CRDs.
+
+    Nothing is compiled: the module alone is downloaded, and its sum stands in our ``go.sum``.
+    """
+
+    name: str
+    """Tool and file name: ``karpenter-crds.yaml``."""
+    module: str
+    globs: tuple[str, ...]
+    """Below the module's root; each has to match at least one file."""
+    version: str
+    purpose: str
+    licence: str = "Apache-2.0"
+
+    @property
+    def source(self) -> str:
+        """Where it comes from, for the reader."""
+        return f"{self.module} v{self.version}"
+
+
+@dataclass(frozen=True)
 class VersionedSchema:
     """A provider's schema: the module's, with the release's version set, beside our main that embeds it."""
 
@@ -57,7 +79,7 @@ class GoModule:
     variables: Mapping[str, str] = field(default_factory=dict[str, str])
     """Set by the linker's ``-X``: a variable that a program lacks is ignored."""
     cgo: bool = False
-    files: tuple[ModuleFile, ...] = ()
+    files: tuple[ModuleFile | ModuleFiles, ...] = ()
     schemas: tuple[VersionedSchema, ...] = ()
     needs: tuple[str, ...] = ()
     """Tools that must be there before it is built."""
@@ -65,7 +87,7 @@ class GoModule:
     """Go's caches grow by about this much."""
 
     @property
-    def tools(self) -> tuple[GoProgram | ModuleFile, ...]:
+    def tools(self) -> tuple[GoProgram | ModuleFile | ModuleFiles, ...]:
         """All that it yields."""
         return (*self.programs, *self.files)
 

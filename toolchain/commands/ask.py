@@ -38,39 +38,57 @@ def ask(pulumi: Pulumi, question: str, *, model: str | None = None, console: Con
             known = ", ".join(name for server in servers(outputs) for name in server.models)
             raise NotUpError(f"there is no model {model!r}; deployed are: {known}")
     namespace = str(outputs.get("namespace", ""))
+    coming: list[str] = []
     for server in deployed:
-        if asyncio.run(_answer(pulumi, server, namespace, question=question, model=model, console=console)):
+        if asyncio.run(
+            _answer(pulumi, server, namespace, question=question, model=model, coming=coming, console=console)
+        ):
             return
+    if coming:
+        raise NotUpError(f"models are still coming: {', '.join(coming)}; `make status` tells how far they are")
     raise NotUpError("none of the deployed models can chat; add one to `servers` in the stack's configuration")
 
 
 async def _answer(
-    pulumi: Pulumi, server: Server, namespace: str, *, question: str, model: str | None, console: Console
+    pulumi: Pulumi,
+    server: Server,
+    namespace: str,
+    *,
+    question: str,
+    model: str | None,
+    coming: list[str],
+    console: Console,
 ) -> bool:
-    """Whether the server has a model that can chat; then its answer was shown."""
+    """Whether a replica has a model that can chat; then its answer was shown. Adds to `coming` what is not there."""
     if not server.replicas:
         raise NotUpError(f"the server {server.name!r} has no replica: set `replicas` to 1 or more and run `make up`")
     failures: list[OllamaError] = []
     async with reach.replicas(pulumi, server, namespace) as client_of:
         for replica in server.replicas:
             client = client_of(replica)
+            missing: list[str] = []
             try:
-                chosen = model if model is not None else await _chat_model(client, server)
+                chosen = model if model is not None else await _chat_model(client, server, missing)
             except OllamaError as error:
                 failures.append(error)
                 continue
             if chosen is None:
-                return False
+                coming += [f"{name} on {replica}" for name in missing]
+                continue
             async for piece in client.chat(chosen, [{"role": "user", "content": question}]):
                 console.print(piece, end="", markup=False)
             console.print()
             return True
-    raise failures[0]
+    if len(failures) == len(server.replicas):
+        raise failures[0]
+    return False
 
 
-async def _chat_model(client: OllamaClient, server: Server) -> str | None:
+async def _chat_model(client: OllamaClient, server: Server, missing: list[str]) -> str | None:
     for name in server.models:
         info = await client.show(name)
-        if info is not None and _CHAT in (info.capabilities or []):
+        if info is None:
+            missing.append(name)
+        elif _CHAT in (info.capabilities or []):
             return name
     return None

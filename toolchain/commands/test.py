@@ -9,17 +9,36 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from toolchain import catalog, local, monitoring, paths
+from toolchain import catalog, local, monitoring, paths, side_environment
 from toolchain.build import progress
 from toolchain.build.builder import ensure
+from toolchain.commands import test_lanes
 from toolchain.commands.machines import bring_engine, bring_node, this_machine
 from toolchain.machine import Kind
 from toolchain.session import Session
 from toolchain.stack import policies
 
 # What the tests with real parts need where no local cluster is started.
-PART_TOOLS = (catalog.DEBS, "ollama", *catalog.MODEL_TOOLS)
-NODE_TOOLS = tuple(dict.fromkeys((*local.CLUSTER_TOOLS, "kubectl", *catalog.REDUCED_TOOLS, *catalog.OPERATOR_TOOLS)))
+PART_TOOLS = (catalog.DEBS, "ollama", catalog.POSTGRES_TOOL, *catalog.MODEL_TOOLS, *catalog.CRD_TOOLS)
+NODE_TOOLS = tuple(
+    dict.fromkeys(
+        (
+            *local.CLUSTER_TOOLS,
+            "kubectl",
+            catalog.POSTGRES_TOOL,
+            *catalog.REDUCED_TOOLS,
+            *catalog.CRD_TOOLS,
+            *catalog.OPERATOR_TOOLS,
+            *catalog.PACKAGE_TOOLS,
+        )
+    )
+)
+
+_OWN_ENGINE = ("tests/reduced", "tests/simulated")
+
+
+CLIENTS = "tests/clients"
+"""The environment of the clients that the echo service is tried with."""
 
 
 def test(arguments: Sequence[str], *, with_monitoring: bool = False) -> int:  # noqa: PT028 - no test of pytest's
@@ -29,6 +48,7 @@ def test(arguments: Sequence[str], *, with_monitoring: bool = False) -> int:  # 
         arguments: for pytest, such as files or ``-k``; everything when empty.
         with_monitoring: bring what a monitoring stack on the cluster needs, Prometheus' build included.
     """
+    side_environment.prepare(paths.CHECKOUT, CLIENTS, "the clients under test")
     machine = this_machine()
     if machine.kind is Kind.NODE:
         return _on_a_node(arguments, with_monitoring=with_monitoring)
@@ -40,9 +60,11 @@ def test(arguments: Sequence[str], *, with_monitoring: bool = False) -> int:  # 
         session, tools = bring_engine()
         variables = _variables(tools, ensure(PART_TOOLS)) | _engine_variables(session)
         return _pytest(["-m", "not cluster", *arguments], variables)
-    report.line("left out: tests/reduced, which needs an engine that this machine has from a release instead")
+    folders = " and ".join(_OWN_ENGINE)
+    report.line(f"left out: {folders}, which need an engine that this machine has from a release instead")
     parts = ensure(PART_TOOLS)
-    return _pytest(["-m", "not cluster", "--ignore=tests/reduced", *arguments], _variables(parts, parts))
+    left_out = [f"--ignore={folder}" for folder in _OWN_ENGINE]
+    return _pytest(["-m", "not cluster", *left_out, *arguments], _variables(parts, parts))
 
 
 def _on_a_node(arguments: Sequence[str], *, with_monitoring: bool) -> int:
@@ -57,7 +79,10 @@ def _on_a_node(arguments: Sequence[str], *, with_monitoring: bool) -> int:
         variables = _variables(tools, tools) | _engine_variables(session)
         variables["ECHORATOR_KUBECONFIG"] = session.kubeconfig
         variables["ECHORATOR_KUBECTL"] = str(session.tools[0] / "kubectl")
-        return _pytest(arguments, variables)
+        if arguments:
+            return _pytest(arguments, variables)
+        log = paths.state_dir() / "tests-without-cluster.log"
+        return test_lanes.run(Path(paths.CHECKOUT), {**os.environ, **variables}, log, progress.reporter())
     finally:
         if not was_running:
             with progress.reporter().step("Stopping the node that the tests started"):
@@ -69,13 +94,14 @@ def _on_a_node(arguments: Sequence[str], *, with_monitoring: bool) -> int:
 def _variables(tools: catalog.Tools, parts: catalog.Tools) -> dict[str, str]:
     record = paths.state_dir() / "test-tools.json"
     record.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    found = {name: str(path) for name, path in tools.paths.items()}
+    found = {name: str(path) for name, path in {**parts.paths, **tools.paths}.items()}
     record.write_text(json.dumps({"paths": found, "prefix": str(parts.debs_prefix)}))
     programs = monitoring.programs(paths.cache_dir() / "images")
     return {
         **{f"ECHORATOR_{name.upper().replace('-', '_')}": str(path) for name, path in programs.items()},
         "ECHORATOR_TOOLS": str(record),
         "ECHORATOR_OLLAMA": str(parts.path("ollama")),
+        "ECHORATOR_POSTGRES": str(parts.path(catalog.POSTGRES_TOOL)),
         "ECHORATOR_REGISTRY": str(parts.path("docker-registry")),
     }
 

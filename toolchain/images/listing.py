@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from components.versions import CLUSTER_IMAGES, DEBIAN_MONITORING_IMAGES, IMAGES, MONITORING_IMAGES
+from components.versions import (
+    CLUSTER_IMAGES,
+    DEBIAN_MONITORING_IMAGES,
+    ECHO_PACKAGES,
+    IMAGES,
+    MONITORING_IMAGES,
+    RUNTIME_PACKAGES,
+)
 from toolchain.images.spec import Binary, Debs, ImageSpec
 
 _PATH = ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
@@ -119,31 +126,38 @@ def images() -> tuple[ImageSpec, ...]:
             user="1001:1001",
             env=(_PATH, _CERTIFICATES, ("OLLAMA_HOST", "0.0.0.0:11434")),
         ),
-        ImageSpec(
-            name=pinned["runtime"].repository,
-            tag=pinned["runtime"].tag,
-            licence="Apache-2.0",
-            debs=Debs(
-                closed=("libpython3.11-stdlib", "python3.11-minimal"),
-                alone=("ca-certificates",),
-                dropped=_PYTHON_DROPPED,
-                without=_DEBIAN_DOCS + _PYTHON_UNUSED,
-            ),
-            python=True,
-            entrypoint=("/usr/bin/python3.11", "-m"),
-            command=("model_store",),
-            user="1001:1001",
-            env=(
-                _PATH,
-                _CERTIFICATES,
-                ("PYTHONPATH", "/app:/app/site-packages"),
-                ("PYTHONDONTWRITEBYTECODE", "1"),
-                ("PYTHONUNBUFFERED", "1"),
-                # Without Debian's locales there is only "C", whose ASCII breaks the first non-ASCII log line.
-                ("PYTHONUTF8", "1"),
-            ),
-            workdir="/app",
+        _ours("runtime", ("runtime",), RUNTIME_PACKAGES, command="model_store"),
+        _ours("echo", ("runtime", "echo"), ECHO_PACKAGES, command="echo"),
+    )
+
+
+def _ours(name: str, groups: tuple[str, ...], packages: tuple[str, ...], *, command: str) -> ImageSpec:
+    """An image of our own services: Python, locked wheels, our packages; `command` is the module that it runs."""
+    return ImageSpec(
+        name=IMAGES[name].repository,
+        tag=IMAGES[name].tag,
+        licence="Apache-2.0",
+        debs=Debs(
+            closed=("libpython3.11-stdlib", "python3.11-minimal"),
+            alone=("ca-certificates",),
+            dropped=_PYTHON_DROPPED,
+            without=_DEBIAN_DOCS + _PYTHON_UNUSED,
         ),
+        groups=groups,
+        packages=packages,
+        entrypoint=("/usr/bin/python3.11", "-m"),
+        command=(command,),
+        user="1001:1001",
+        env=(
+            _PATH,
+            _CERTIFICATES,
+            ("PYTHONPATH", "/app:/app/site-packages"),
+            ("PYTHONDONTWRITEBYTECODE", "1"),
+            ("PYTHONUNBUFFERED", "1"),
+            # Without Debian's locales there is only "C", whose ASCII breaks the first non-ASCII log line.
+            ("PYTHONUTF8", "1"),
+        ),
+        workdir="/app",
     )
 
 

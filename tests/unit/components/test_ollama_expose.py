@@ -54,6 +54,16 @@ def test_who_is_let_in() -> None:
     ]
 
 
+def test_some_pods_of_a_namespace_are_let_in() -> None:
+    pods = [{"namespace": "ingress-nginx", "labels": {"app": "nginx"}}]
+    assert expose.peers(settings(ingress={"host": "a.example.com", "tlsSecret": "t"}, fromPods=pods)) == [
+        {
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "ingress-nginx"}},
+            "podSelector": {"matchLabels": {"app": "nginx"}},
+        }
+    ]
+
+
 @pytest.fixture
 def seen(local_kubeconfig: object) -> Seen:
     del local_kubeconfig

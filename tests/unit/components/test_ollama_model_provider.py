@@ -309,11 +309,13 @@ def test_refresh_sees_a_replica_that_lost_it_and_up_waits_for_it(cluster: FakeCl
     assert read.outs is not None
     assert read.inputs is not None
     assert read.outs["replicas"] == {"chat-0": GOOD, "chat-1": "missing", "chat-2": GOOD}
+    assert (outs["phase"], read.outs["phase"]) == ("Ready", "ModelDeploying")
     assert read.inputs["expected"] == {"chat-0": "any digest", "chat-1": "missing", "chat-2": "any digest"}
     assert provider.diff("id", read.outs, props()).changes is True
     cluster.pods["chat-1"].reports = [report("chat-1", model())]
     mended = update(read.outs, props())
     assert mended["replicas"]["chat-1"] == GOOD
+    assert mended["phase"] == "Ready"
     assert provider.diff("id", mended, props()).changes is False
 
 

@@ -44,6 +44,14 @@ def test_a_pull() -> None:
     ]
 
 
+def test_a_download_that_stands_still_says_nothing_new() -> None:
+    events = [(float(at), downloading(1_000_000)) for at in range(0, 60, 4)]
+    assert lines([*events, (61.0, downloading(2_000_000))]) == [
+        "chat-0: smollm2:135m downloading 1.0 MB of 98.0 MB (1 %)",
+        "chat-0: smollm2:135m downloading 2.0 MB of 98.0 MB (2 %)",
+    ]
+
+
 def test_a_model_that_was_there_is_no_news() -> None:
     assert lines([(0.0, PullEvent("chat-0", "smollm2:135m", "ready", 1, 1))]) == []
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from components import settings
 from components.settings import Settings, SettingsError
 from components.versions import ROOT
-from tests.support.settings_cases import DIGEST, cases, check, faults, model, one, refusal, server, sized
+from tests.support.settings_cases import DIGEST, POOL, cases, check, faults, model, one, refusal, server, sized
 
 FINE = {"cpu": "1", "memory": "1Gi"}
 UPSTREAM = {"host": "registry.ollama.ai"}
@@ -59,11 +59,11 @@ UPSTREAM = {"host": "registry.ollama.ai"}
     ("map for a list", {"servers": {}}, "servers: must be a list, not {}"),
     ("text for a map", {"cluster": "x"}, 'cluster: must be a map of keys to values, not "x"'),
     ("unknown environment", {"environment": "staging"}, "environment: must be one of 'dev' or 'prod', not \"staging\""),
-    ("unknown mode", {"cluster": {"mode": "make"}}, "cluster.mode: must be one of 'adopt', not \"make\""),
+    ("unknown mode", {"cluster": {"mode": "make"}}, "cluster.mode: must be one of 'adopt' or 'clusterApi', not"),
     (
         "unknown class",
         one(**{"class": "huge", "resources": None}),
-        "servers[0].class: must be one of 'small', 'medium' or 'large', not \"huge\"",
+        "servers[0].class: must be one of 'small', 'medium', 'large' or 'echo', not \"huge\"",
     ),
     (
         "unknown key in a model's recipe",
@@ -123,7 +123,57 @@ def test_all_faults_at_once() -> None:
 EVERYTHING: dict[str, Any] = {
     "environment": "prod",
     "namespace": "team",
-    "cluster": {"mode": "adopt", "context": "c", "storageClass": "s", "apiServerCidrs": ["10.0.0.0/24"]},
+    "clusters": [
+        {
+            "name": "east",
+            "role": "primary",
+            "mode": "adopt",
+            "context": "c",
+            "storageClass": "s",
+            "storage": [
+                {
+                    "driver": "cephRbd",
+                    "name": "fast",
+                    "key": "k",
+                    "secret": {"name": "s", "namespace": "n"},
+                    "parameters": {"clusterID": "c", "pool": "p"},
+                }
+            ],
+            "secretsAtRest": "required",
+            "apiServer": ["10.0.0.1:6443"],
+            "apiServerCidrs": ["10.0.0.0/24"],
+        },
+        {
+            "name": "west",
+            "role": "secondary",
+            "mode": "clusterApi",
+            "context": "d",
+            "lost": True,
+            "clusterApi": {
+                "management": "m",
+                "infrastructure": "azure",
+                "version": "v1.34.4",
+                "region": "r",
+                "subscription": "s",
+                "identity": "i",
+                "sshKey": "k",
+                "pods": "10.0.0.0/16",
+                "services": "10.1.0.0/16",
+                "controlPlane": {"machine": "m", "replicas": 3, "disk": 100, "image": "i"},
+                "workers": [
+                    {
+                        "name": "cpu",
+                        "machine": "m",
+                        "replicas": 1,
+                        "disk": 100,
+                        "image": "i",
+                        "labels": {"a": "b"},
+                        "taints": [{"key": "a", "value": "b", "effect": "NoExecute"}],
+                    }
+                ],
+            },
+        },
+    ],
     "modelStore": {
         "enabled": True,
         "storage": "20Gi",
@@ -133,6 +183,7 @@ EVERYTHING: dict[str, Any] = {
     },
     "servers": [
         server(
+            cluster="east",
             replicas=2,
             volume={"mode": "shared", "storageClass": "nfs", "accessMode": "ReadWriteMany"},
             ollama={"keepAlive": "-1", "contextLength": 1, "origins": ["https://a"], "gpuOverhead": "1Gi"},
@@ -144,6 +195,7 @@ EVERYTHING: dict[str, Any] = {
                 "ingress": {"host": "a.example.com", "tlsSecret": "t", "annotations": {"a": "b"}},
                 "gateway": {"host": "b.example.com", "gateway": "g", "namespace": "n", "section": "s"},
                 "fromNamespaces": ["n"],
+                "fromPods": [{"namespace": "n", "labels": {"a": "b"}}],
             },
             pod={
                 "image": f"ollama/ollama:0.17.4@{DIGEST}",
@@ -251,6 +303,16 @@ def test_each_key_is_looked_at(choice: int) -> None:
     assert faults(raw)
 
 
+def test_keys_of_another_project_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def raw(project: str) -> tuple[dict[str, str], frozenset[str]]:
+        return {"servers": "[]"} if project == "echorator" else {}, frozenset()
+
+    monkeypatch.setattr(pulumi, "get_project", lambda: "mine")
+    monkeypatch.setattr(settings, "raw_config", raw)
+    with pytest.raises(SettingsError, match="echorator:servers: belongs to a project called `echorator`"):
+        settings.load()
+
+
 def test_a_refusal_is_shown_without_traceback() -> None:
     assert issubclass(SettingsError, pulumi.RunError)
 
@@ -261,7 +323,7 @@ def test_a_refusal_is_shown_without_traceback() -> None:
         {},
         one(),
         one(replicas=0, models=[]),
-        one(**{"class": "large", "resources": None, "storage": None}),
+        {**one(**{"class": "large", "resources": None, "storage": None}), "gpuPools": [POOL]},
         {"servers": [{"name": "far", "url": "https://ollama.example.com", "models": [{"name": "hf.co/x/y"}]}]},
         {"modelStore": {"enabled": False}, **one(models=[{"name": "hf.co/x/y"}])},
         {"modelStore": {"upstreams": [{"host": "registry.example.com:5000"}, UPSTREAM]}, **one()},

@@ -75,6 +75,21 @@ def both(**keys: Any) -> dict[str, Any]:
         "servers[0].expose.fromNamespaces[0]: `Team_A` is no legal name of a namespace",
     ),
     (
+        "namespace of pods",
+        exposed(fromPods=[{"namespace": "Team_A", "labels": {"a": "b"}}]),
+        "servers[0].expose.fromPods[0].namespace: `Team_A` is no legal name of a namespace",
+    ),
+    (
+        "pods without a label",
+        exposed(fromPods=[{"namespace": "n", "labels": {}}]),
+        "servers[0].expose.fromPods[0].labels: is empty, which is every pod: name one label",
+    ),
+    (
+        "key of a pod's label",
+        exposed(fromPods=[{"namespace": "n", "labels": {"a b": "b"}}]),
+        "servers[0].expose.fromPods[0].labels.a b: `a b` is no legal key",
+    ),
+    (
         "annotation",
         exposed(annotations={"a b": "x"}),
         "servers[0].expose.annotations.a b: `a b` is no legal key: must be [PREFIX/]NAME",
@@ -199,6 +214,7 @@ def test_an_empty_ingress_is_told_what_it_lacks() -> None:
         exposed(gateway={**GATEWAY, "namespace": "gateways", "section": "https"}, fromNamespaces=["gateways"]),
         exposed(ingress=INGRESS, gateway={**GATEWAY, "host": "b.example.com"}, fromNamespaces=WHO),
         exposed(fromNamespaces=["team-a", "team-b"]),
+        exposed(ingress=INGRESS, fromPods=[{"namespace": "ingress-nginx", "labels": {"app": "nginx"}}]),
         prod(expose={"ingress": INGRESS, "fromNamespaces": WHO}),
         # The cluster chooses a port for each.
         both(type="NodePort", sourceRanges=RANGES),

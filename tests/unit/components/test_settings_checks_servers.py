@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.settings_cases import cases, check, faults, one, refusal, server, sized
+from tests.support.settings_cases import POOL, cases, check, faults, one, refusal, server, sized
 
 FINE = {"cpu": "1", "memory": "1Gi"}
 
@@ -68,7 +68,11 @@ FINE = {"cpu": "1", "memory": "1Gi"}
         "servers[0].url: holds a user or password; configuration is stored in clear",
     ),
     ("class and resources", one(**{"class": "small"}), "servers[0]: has `class` and `resources`. Keep one"),
-    ("no size", one(resources=None), "servers[0]: has neither `class` (`small`, `medium`, `large`) nor `resources`"),
+    (
+        "no size",
+        one(resources=None),
+        "servers[0]: has neither `class` (`small`, `medium`, `large`, `echo`) nor `resources`",
+    ),
     ("resources without storage", one(storage=None), "servers[0].storage: is required beside `resources`"),
     ("storage", one(storage="4GB"), "servers[0].storage: `4GB` is no legal quantity: must be a number followed by Ki"),
     (
@@ -197,7 +201,7 @@ def test_a_password_is_not_repeated_by_what_refuses_it() -> None:
     "raw",
     [
         one(replicas=0, models=[]),
-        one(**{"class": "large", "resources": None, "storage": None}),
+        {**one(**{"class": "large", "resources": None, "storage": None}), "gpuPools": [POOL]},
         one(volume={"storageClass": "fast", "accessMode": "ReadWriteOncePod"}),
         one(replicas=3, volume={"mode": "shared", "accessMode": "ReadWriteMany", "storageClass": "nfs"}),
         one(replicas=3, volume={"mode": "shared", "claim": "models"}),

@@ -145,9 +145,12 @@ def test_each_example_is_legal() -> None:
     context: dict[str, Any] = {}
     for example in examples():
         assert all(key.startswith("echorator:") for key in example)
+        if "echorator:clusters" in example:
+            # It stands in place of the one.
+            context.pop("cluster", None)
         context |= {key.removeprefix("echorator:"): value for key, value in example.items()}
         settings.validate(context)
-    assert set(context) == {"cluster", "modelStore", "servers", "monitoring", "imageDigests"}
+    assert set(context) == {"clusters", "modelStore", "servers", "gpuPools", "monitoring", "imageDigests"}
 
 
 def test_there_is_an_example_of_each_kind() -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,20 +45,23 @@ class Script(httpx.AsyncByteStream):
 class Server:
     """Answers each creation with the next script."""
 
-    def __init__(self, *scripts: list[dict[str, Any] | float]) -> None:
+    def __init__(self, *scripts: list[dict[str, Any] | float], has: frozenset[str] = frozenset()) -> None:
         self._scripts = iter(scripts)
+        self._has = has
         self.sent: list[dict[str, Any]] = []
         self.events: list[PullEvent] = []
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
+        if request.method == "HEAD":
+            return httpx.Response(200 if request.url.path.removeprefix("/api/blobs/") in self._has else 404)
         assert request.url.path == "/api/create"
         self.sent.append(json.loads(request.content))
         return httpx.Response(200, stream=Script(next(self._scripts)))
 
-    async def make(self, heavy_bytes: int = 0) -> None:
+    async def make(self, heavy_bytes: int = 0, sent: Sequence[str] = ()) -> None:
         async with httpx.AsyncClient(transport=httpx.MockTransport(self._answer), base_url="http://x") as http:
             steps = Steps(OllamaClient(http, "chat-0"), "m:t", FAST, self.events.append)
-            await make(steps, NAME, {"from": "base"}, heavy_bytes=heavy_bytes)
+            await make(steps, NAME, {"from": "base"}, heavy_bytes=heavy_bytes, sent=sent)
 
 
 async def test_what_is_sent_and_told() -> None:
@@ -99,6 +102,15 @@ async def test_a_base_that_went_away_is_not_fetched_from_the_public_registry() -
     with pytest.raises(VanishedError, match="the base model is gone"):
         await server.make()
     assert len(server.sent) == 1
+
+
+async def test_a_file_that_the_server_forgot_is_not_taken_for_a_bad_one() -> None:
+    one, other = "sha256:" + "a" * 64, "sha256:" + "b" * 64
+    forgot: list[dict[str, Any] | float] = [{"error": "unknown type"}]
+    with pytest.raises(VanishedError, match="a file that was sent is gone from the replica: unknown type"):
+        await Server(forgot, has=frozenset([one])).make(sent=[one, other])
+    with pytest.raises(ConfigurationError, match="cannot create it: unknown type"):
+        await Server(forgot, has=frozenset([one, other])).make(sent=[one, other])
 
 
 async def sent(path: Path, answer: httpx.Response, *, size: int = 3) -> list[tuple[str, str, bytes, str]]:

@@ -31,10 +31,10 @@ def test_names_are_unique_and_every_group_is_known() -> None:
     assert [name for name, count in Counter(names).items() if count > 1] == []
     groups = (
         *catalog.LOCAL_CLUSTER_TOOLS, *catalog.PULUMI_TOOLS, *catalog.REDUCED_TOOLS, *catalog.MODEL_TOOLS,
-        *catalog.MONITORING_TOOLS,
+        *catalog.CRD_TOOLS, *catalog.MONITORING_TOOLS, *catalog.PACKAGE_TOOLS,
     )  # fmt: skip
     assert set(groups) <= set(names)
-    assert set(names) == set(groups) | {"miniaudio", "actionlint"}
+    assert set(names) == set(groups) | {"miniaudio", "actionlint", catalog.POSTGRES_TOOL}
 
 
 @pytest.mark.parametrize("module", catalog.GO_MODULES, ids=lambda module: module.name)
@@ -49,6 +49,14 @@ def test_versions_are_those_of_the_lockfile(module: catalog.GoModule) -> None:
         assert required[file.module] == f"v{file.version}"
     for schema in module.schemas:
         assert schema.module in required
+
+
+def test_sums_of_custom_resources_are_pinned() -> None:
+    sums = (go.MODULES / "crds/go.sum").read_text().splitlines()
+    (module,) = [module for module in catalog.GO_MODULES if module.name == "crds"]
+    for file in module.files:
+        assert any(line.startswith(f"{file.module} v{file.version} h1:") for line in sums), file.name
+    assert tuple(file.name for file in module.files) == catalog.CRD_TOOLS
 
 
 def test_each_module_folder_is_listed() -> None:

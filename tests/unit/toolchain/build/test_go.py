@@ -6,11 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.unit.toolchain.build.conftest import tiny_module
 from toolchain.build import go
 from toolchain.build.caches import BuildCaches
-from toolchain.build.kinds import GoModule, GoProgram, ModuleFile, VersionedSchema
+from toolchain.build.failures import BuildError
+from toolchain.build.kinds import GoModule, GoProgram, ModuleFile, ModuleFiles, VersionedSchema
 
 BASE = tiny_module()
 
@@ -23,6 +25,7 @@ BASE = tiny_module()
         replace(BASE, programs=(GoProgram("one", "./other", "1.0.0", "", ""), BASE.programs[1])),
         replace(BASE, programs=(GoProgram("one", ".", "1.0.1", "", ""), BASE.programs[1])),
         replace(BASE, files=(ModuleFile("extra", "example.org/m", "a/b", "1", ""),)),
+        replace(BASE, files=(ModuleFiles("extra.yaml", "example.org/m", ("a/*.yaml",), "1", ""),)),
         replace(BASE, schemas=(VersionedSchema("example.org/m", "schema.json", "1", "schema.json"),)),
     ],
 )
@@ -83,3 +86,22 @@ def test_environment_for_c_names_the_headers(tmp_path: Path) -> None:
     assert env["CGO_ENABLED"] == "1"
     assert env["CGO_CPPFLAGS"] == "-I/a -I/b"
     assert "-g" not in env["CGO_CXXFLAGS"].split()
+
+
+def crds(*globs: str) -> ModuleFiles:
+    return ModuleFiles("crds.yaml", "example.org/m", globs, "1.2.3", "resources")
+
+
+def test_files_of_a_module_become_one_stream(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "two.yaml").write_text("---\nkind: Two\n")
+    (tmp_path / "a" / "one.yaml").write_text("kind: One")
+    (tmp_path / "b.yaml").write_text("kind: Three\n")
+    stream = go.joined(tmp_path, crds("b.yaml", "a/*.yaml", "a/one.yaml"))
+    assert [one["kind"] for one in yaml.safe_load_all(stream) if one is not None] == ["Three", "One", "Two"]
+
+
+def test_a_glob_that_matches_nothing_is_named(tmp_path: Path) -> None:
+    (tmp_path / "one.yaml").write_text("kind: One")
+    with pytest.raises(BuildError, match=r"example\.org/m v1\.2\.3 has no file gone/\*\.yaml and none away\.yaml"):
+        go.joined(tmp_path, crds("gone/*.yaml", "one.yaml", "away.yaml"))

@@ -1,0 +1,38 @@
+"""Where a server's pods go: the pool that the settings or the sizes choose, and what its class prefers."""
+
+from typing import Any
+
+from components import fit_check
+from components.gpu_pools import POOL_LABEL, Placement
+from components.settings import Settings
+from components.settings_server import ServerSettings
+
+CLASS_LABEL = "echorator.dev/class"
+"""Whoever runs the nodes may label some `echorator.dev/class: echo` (much memory) or `small`: pods prefer those."""
+
+_PREFERRED = 50
+_AVOIDED = 100
+
+
+def placement_of(settings: Settings, server: ServerSettings) -> Placement:
+    """How a server's pods are placed: on its pool's nodes alone, or off all pools where it needs no GPU."""
+    if server.url is not None:
+        return Placement()
+    pool = fit_check.pool_for(settings, server)
+    placed = Placement() if pool is None else pool.placement()
+    wanted = preferences(server.resource_class, avoids_gpus=pool is None and bool(settings.gpu_pools))
+    return placed.preferring(wanted)
+
+
+def preferences(resource_class: str | None, *, avoids_gpus: bool) -> dict[str, Any]:
+    """Node affinity of a class: preferred, not required, so that a cluster without such labels serves too."""
+    terms: list[dict[str, Any]] = []
+    if resource_class is not None:
+        terms.append(_term(_PREFERRED, {"key": CLASS_LABEL, "operator": "In", "values": [resource_class]}))
+    if avoids_gpus:
+        terms.append(_term(_AVOIDED, {"key": POOL_LABEL, "operator": "DoesNotExist"}))
+    return {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": terms}} if terms else {}
+
+
+def _term(weight: int, expression: dict[str, Any]) -> dict[str, Any]:
+    return {"weight": weight, "preference": {"matchExpressions": [expression]}}

@@ -1,0 +1,1 @@
+"""What the service is told: files, Secrets, environment, arguments, and changes while it runs."""

@@ -1,0 +1,209 @@
+"""What may be said in the config file; every value here can also come by environment or argument."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from echo.ports import INTERNAL_PORT, MAIN_PORT, OLLAMA_PORT
+from replica_agent.fields import AbsolutePath, Listen, Strict, matches, web_url
+from replica_agent.ports import AGENT_PORT, GATE_PORT
+
+__all__ = [
+    "AuthConfig",
+    "DrainConfig",
+    "EchoConfig",
+    "LimitsConfig",
+    "ListenConfig",
+    "OidcConfig",
+    "QueueConfig",
+    "RateConfig",
+    "RoutingConfig",
+    "ServerConfig",
+]
+
+_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\.?")
+
+Port = Annotated[int, Field(gt=0, lt=65536)]
+Seconds = Annotated[float, Field(gt=0)]
+Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+
+
+class ListenConfig(Strict):
+    """Addresses and ports; port 0 takes a free one and logs it. A change needs a restart."""
+
+    main: Listen = f"0.0.0.0:{MAIN_PORT}"
+    ollama: Listen = f"0.0.0.0:{OLLAMA_PORT}"
+    internal: Listen = f"0.0.0.0:{INTERNAL_PORT}"
+
+
+class ServerConfig(Strict):
+    """One Ollama server: replicas behind a name in the DNS, or one that runs elsewhere.
+
+    Attributes:
+        name: as the stack's settings have it.
+        pods: name of the headless Service; each address behind it is a replica with an agent.
+        url: base URL of a server without agents, instead of `pods`.
+        gate_port, agent_port: of each replica.
+        slots: requests that one replica answers at once for one model (Ollama's OLLAMA_NUM_PARALLEL).
+        models: names that this server is to have. A model that is wanted and nowhere yet is waited for; one that
+            nobody wants is not found.
+    """
+
+    name: Annotated[str, AfterValidator(matches(_NAME, "a server's name (a-z, 0-9, '-')"))]
+    pods: Annotated[str, AfterValidator(matches(_HOST, "a name in the DNS"))] | None = None
+    url: Annotated[str, AfterValidator(web_url(("http", "https")))] | None = None
+    gate_port: Port = GATE_PORT
+    agent_port: Port = AGENT_PORT
+    slots: int = Field(default=1, gt=0)
+    models: Annotated[tuple[str, ...], Field(strict=False)] = ()
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if (self.pods is None) == (self.url is None):
+            raise ValueError("needs either `pods` (a headless Service) or `url`, and not both")
+        return self
+
+
+class RoutingConfig(Strict):
+    """How a replica is chosen.
+
+    Attributes:
+        look_seconds: how often each replica is asked what it has.
+        ahead: requests that are handed to a replica beyond its slots, so that it never waits for the next one.
+        attempts: replicas that are tried, each before the first byte of an answer.
+        connect_seconds: how long a replica may take to accept a connection.
+    """
+
+    look_seconds: Seconds = 2
+    ahead: int = Field(default=1, ge=0)
+    attempts: int = Field(default=3, gt=0)
+    connect_seconds: Seconds = 3
+
+
+class QueueConfig(Strict):
+    """Requests that wait for a free slot.
+
+    Attributes:
+        size: most that wait in one replica of the service; one more is refused with 503 and Retry-After.
+        wait_seconds: longest wait.
+    """
+
+    size: int = Field(default=512, ge=0)
+    wait_seconds: Seconds = 60
+
+
+class LimitsConfig(Strict):
+    """Bounds of what clients can take up.
+
+    Attributes:
+        max_request_bytes: largest body of one request.
+        buffered_bytes: of all bodies that are held at once; more is refused with 503.
+        body_seconds: a request's body must be whole by then.
+        client_stall_seconds: a client that takes nothing for so long is cut off.
+        websockets: open at once.
+        websocket_streams: answers that run at once on one WebSocket.
+    """
+
+    max_request_bytes: int = Field(default=32 << 20, gt=0)
+    buffered_bytes: int = Field(default=128 << 20, gt=0)
+    body_seconds: Seconds = 60
+    client_stall_seconds: Seconds = 60
+    websockets: int = Field(default=12_000, ge=0)
+    websocket_streams: int = Field(default=8, gt=0)
+
+
+class RateConfig(Strict):
+    """Of one key in one replica of the service, where the key says nothing else; None is no limit.
+
+    Attributes:
+        requests_per_minute: on average.
+        burst: at once, after a pause.
+        concurrent: being answered, or waiting, at the same time.
+    """
+
+    requests_per_minute: Annotated[float, Field(gt=0)] | None = 600
+    burst: int = Field(default=100, gt=0)
+    concurrent: Annotated[int, Field(gt=0)] | None = 64
+
+
+class OidcConfig(Strict):
+    """Tokens of an OpenID provider.
+
+    Attributes:
+        issuer: `iss` of its tokens.
+        audience: `aud` that says they are for us.
+        jwks_url: its public keys.
+        ca_file: authority of its certificate, where the system does not know it.
+        algorithms: accepted signatures; never a symmetric one, whose key would be public.
+        roles_claim: holds the names of groups or roles; dots go into objects (`realm_access.roles`).
+        user_values, operator_values: which of them give a role. With no user values, every valid token is a user's.
+        refresh_seconds: how long keys are kept.
+    """
+
+    issuer: str = Field(min_length=1)
+    audience: str = Field(min_length=1)
+    jwks_url: str = Field(pattern=r"^https?://[^\s@]+$")
+    ca_file: AbsolutePath | None = None
+    algorithms: Annotated[tuple[Algorithm, ...], Field(strict=False, min_length=1)] = ("RS256", "ES256")
+    roles_claim: str = Field(default="groups", min_length=1)
+    user_values: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    operator_values: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    refresh_seconds: Seconds = 300
+
+
+class AuthConfig(Strict):
+    """Who may ask.
+
+    Attributes:
+        keys_file: the Secret with hashed keys.
+        anonymous: whoever shows nothing is a user (never an operator). For a laptop.
+        oidc: None takes no tokens.
+        failures_per_minute: wrong keys of one address that are answered 401; further ones are answered 429.
+    """
+
+    keys_file: AbsolutePath | None = None
+    anonymous: bool = False
+    oidc: OidcConfig | None = None
+    failures_per_minute: Annotated[float, Field(gt=0)] = 30
+
+
+class DrainConfig(Strict):
+    """The end of a pod.
+
+    Attributes:
+        settle_seconds: how long new requests are still taken: endpoints need as long to hear of it.
+        limit_seconds: how long requests that run are waited for; below the pod's grace period.
+    """
+
+    settle_seconds: float = Field(default=5, ge=0)
+    limit_seconds: float = Field(default=290, ge=0)
+
+
+class EchoConfig(Strict):
+    """Everything the service is told."""
+
+    listen: ListenConfig = ListenConfig()
+    servers: Annotated[tuple[ServerConfig, ...], Field(strict=False)] = ()
+    routing: RoutingConfig = RoutingConfig()
+    queue: QueueConfig = QueueConfig()
+    limits: LimitsConfig = LimitsConfig()
+    rates: RateConfig = RateConfig()
+    auth: AuthConfig = AuthConfig()
+    drain: DrainConfig = DrainConfig()
+
+    @model_validator(mode="after")
+    def _names_once(self) -> Self:
+        names = [server.name for server in self.servers]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"servers named more than once: {', '.join(twice)}")
+        return self
+
+
+DEFAULT_KEYS_FILE = Path("/etc/echo-keys/keys.json")
+"""Where the component mounts the Secret."""

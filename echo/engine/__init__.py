@@ -1,0 +1,1 @@
+"""From a request to the replica that answers it: fleet, choice, queue, relay."""

@@ -1,0 +1,60 @@
+"""What the service counts, in Prometheus' text format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from echo.engine.fleet import Fleet
+from replica_agent.metrics import RequestMetrics
+
+__all__ = ["EchoMetrics"]
+
+_PREFIX = "echo_"
+_WAIT = (0.001, 0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+
+class EchoMetrics(RequestMetrics):
+    """Counters, gauges and histograms of one replica of the service."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        super().__init__(_PREFIX)
+        self.registry.register(_Replicas(fleet))
+        self.queue_seconds = self._histogram("queue_wait_seconds", "From a request's body to its slot", _WAIT)
+        self.retries = self._counter("retries", "Requests that were sent to another replica", "model", "reason")
+        self.auth_failures = self._counter("auth_failures", "Requests whose key was not good", "reason")
+        self.limited = self._counter("limited", "Requests beyond a key's limits", "key")
+        self.websockets = self._gauge("websockets", "WebSockets that are open")
+        self.waiting = self._gauge("queue_waiting", "Requests that wait for a slot")
+        self.held = self._gauge("held_bytes", "Bytes of requests that are held")
+        self.config_loads = self._gauge("config_loads", "Changes of the configuration that were applied")
+        self.config_refusals = self._gauge("config_refusals", "Changes of the configuration that were refused")
+        self.config_bad = self._gauge("config_bad", "1 while the files say what could not be applied")
+
+    def watch(self, **reads: Callable[[], float]) -> None:
+        """Have gauges read their values at each scrape."""
+        for name, read in reads.items():
+            self.observe(getattr(self, name), read)
+
+
+class _Replicas(Collector):
+    """Reads the fleet at each scrape, so that no series outlives its replica."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+
+    def collect(self) -> Iterator[Metric]:
+        labels = ("server", "replica")
+        up = GaugeMetricFamily(f"{_PREFIX}replica_up", "1 while it answers", labels=labels)
+        leaving = GaugeMetricFamily(f"{_PREFIX}replica_leaving", "1 while it drains", labels=labels)
+        own = GaugeMetricFamily(f"{_PREFIX}replica_requests", "Requests of this service that run there", labels=labels)
+        models = GaugeMetricFamily(f"{_PREFIX}replica_models", "Models that it can be asked for", labels=labels)
+        for replica in self._fleet:
+            key = (replica.server, replica.name)
+            up.add_metric(key, float(replica.up))
+            leaving.add_metric(key, float(replica.leaving))
+            own.add_metric(key, replica.own)
+            models.add_metric(key, len(replica.models))
+        yield from (up, leaving, own, models)

@@ -1,0 +1,282 @@
+"""Forgetting: what faded, with the reason; taken back until it is purged; gone for good on request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.engine import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from echo.memory import database, fading
+from echo.memory.context import Context
+from echo.memory.encode import LOG
+from echo.memory.errors import UnknownMemoryError
+from echo.memory.kinds import ForgettingAction, MemoryKind, Tier
+from echo.memory.records import Fading, ForgettingEntry, ForgettingReport
+from echo.memory.weights import FadingWeights
+
+KEPT_TAG = "keep"
+"""A memory with this tag never fades."""
+_AT_ONCE = 500
+_MOST = 1_000_000
+
+
+async def forget(context: Context, weights: FadingWeights, *, dry_run: bool, limit: int) -> ForgettingReport:
+    """Forget what has faded, in parts of their own transactions; see :meth:`echo.memory.MemorySpace.forget`."""
+    checker = context.checker()
+    checker.whole("limit", limit, 1, _MOST)
+    checker.done()
+    now = context.clock()
+    examined = protected = 0
+    faded: list[Fading] = []
+    last = UUID(int=0)
+    while len(faded) < limit:
+        async with context.transaction() as (connection, row):
+            found = await database.rows(
+                connection, _CANDIDATES, space=row.id, last=last, count=_AT_ONCE,
+                before=now - timedelta(days=weights.grace_days),
+            )  # fmt: skip
+            if not found:
+                break
+            last = found[-1].id
+            examined += len(found)
+            weak = [fade for one in found if (fade := judge(one, weights, now)) is not None]
+            kept = {one.id for one in found if _protected(one, weights)}
+            protected += sum(1 for fade in weak if fade.id in kept)
+            part = [fade for fade in weak if fade.id not in kept][: limit - len(faded)]
+            if not dry_run:
+                await bury(
+                    connection, row.id, [one.id for one in part], [one.reason for one in part],
+                    [one.retention for one in part], now,
+                )  # fmt: skip
+            faded += part
+    return ForgettingReport(examined=examined, faded=tuple(faded), protected=protected, dry_run=dry_run)
+
+
+def judge(row: Row[Any], weights: FadingWeights, now: datetime) -> Fading | None:
+    """How far a memory has faded; None while it is above the threshold."""
+    stability = fading.stability_days(
+        weights, tier=Tier(row.tier), importance=row.importance, valence=row.valence, arousal=row.arousal,
+        access_count=row.access_count,
+    )  # fmt: skip
+    idle = fading.idle_days(now, row.accessed_at, row.recorded_at)
+    left = fading.retention(row.strength, idle, stability)
+    if left >= weights.threshold:
+        return None
+    return Fading(
+        id=row.id,
+        retention=left,
+        threshold=weights.threshold,
+        stability_days=stability,
+        idle_days=idle,
+        reason=(
+            f"retention {left:.4f} is below {weights.threshold:g}: {idle:.1f} days idle, stability {stability:.1f} "
+            f"days ({row.tier}, importance {row.importance:.2f}, accessed {row.access_count} times)"
+        ),
+    )
+
+
+def _protected(row: Row[Any], weights: FadingWeights) -> bool:
+    return (
+        row.importance >= weights.protected_importance
+        or row.kind == MemoryKind.AUTOBIOGRAPHICAL
+        or KEPT_TAG in row.tags
+    )
+
+
+async def bury(
+    connection: AsyncConnection,
+    space_id: int,
+    ids: Sequence[UUID],
+    reasons: Sequence[str],
+    retentions: Sequence[float | None],
+    now: datetime,
+) -> int:
+    """Take live memories out of what can be found, and log why; returns how many."""
+    if not ids:
+        return 0
+    found = await database.rows(connection, _FORGET, space=space_id, ids=list(ids), now=now)
+    gone = {one.id for one in found}
+    picked = [i for i, one in enumerate(ids) if one in gone]
+    await hide(connection, space_id, [ids[i] for i in picked])
+    await database.run(
+        connection, LOG, space=space_id, ids=[ids[i] for i in picked], action=str(ForgettingAction.FORGOTTEN),
+        reasons=[reasons[i] for i in picked], retentions=[retentions[i] for i in picked], now=now,
+    )  # fmt: skip
+    return len(picked)
+
+
+async def hide(connection: AsyncConnection, space_id: int, ids: Sequence[UUID]) -> None:
+    """Take the words and vectors of memories out of what the arms look at."""
+    await database.run(connection, _DROP_WORDS, space=space_id, ids=list(ids))
+    await database.run(connection, _LIVE, space=space_id, ids=list(ids), live=False)
+
+
+async def forget_these(context: Context, ids: Iterable[UUID], reason: str) -> int:
+    """Forget memories by id; returns how many were live."""
+    wanted, why = _named(context, ids, reason)
+    async with context.transaction() as (connection, row):
+        await _all_there(connection, row.id, wanted)
+        return await bury(connection, row.id, wanted, [why] * len(wanted), [None] * len(wanted), context.clock())
+
+
+async def restore(context: Context, ids: Iterable[UUID], reason: str) -> int:
+    """Bring forgotten memories back; returns how many were forgotten."""
+    wanted, why = _named(context, ids, reason)
+    now = context.clock()
+    async with context.transaction() as (connection, row):
+        await _all_there(connection, row.id, wanted)
+        back = [one.id for one in await database.rows(connection, _RESTORE, space=row.id, ids=wanted, now=now)]
+        await database.run(connection, _ADD_WORDS, space=row.id, ids=back)
+        await database.run(connection, _LIVE, space=row.id, ids=back, live=True)
+        await database.run(
+            connection, LOG, space=row.id, ids=back, action=str(ForgettingAction.RESTORED),
+            reasons=[why] * len(back), retentions=[None] * len(back), now=now,
+        )  # fmt: skip
+    return len(back)
+
+
+async def purge(context: Context, ids: Iterable[UUID], reason: str) -> int:
+    """Delete memories for good, with what was made from them; returns how many went."""
+    wanted, why = _named(context, ids, reason)
+    async with context.transaction() as (connection, row):
+        await _all_there(connection, row.id, wanted)
+        return await _purge(connection, row.id, wanted, why, context.clock())
+
+
+async def purge_forgotten(context: Context, older_than: timedelta, limit: int) -> int:
+    """Purge what was forgotten longer ago than that."""
+    checker = context.checker()
+    if older_than < timedelta(0):
+        checker.fault("older_than", "lies in the future")
+    checker.whole("limit", limit, 1, context.limits.batch)
+    checker.done()
+    now = context.clock()
+    async with context.transaction() as (connection, row):
+        found = await database.rows(connection, _EXPIRED, space=row.id, before=now - older_than, limit=limit)
+        days = older_than.total_seconds() / fading.DAY_S
+        return await _purge(connection, row.id, [one.id for one in found], f"forgotten for {days:g} days or more", now)
+
+
+async def _purge(connection: AsyncConnection, space_id: int, ids: Sequence[UUID], reason: str, now: datetime) -> int:
+    if not ids:
+        return 0
+    # What was merged into them and what was made from them holds their text too.
+    found = await database.rows(connection, _WITH_DERIVED, space=space_id, ids=list(ids))
+    gone = sorted(one.id for one in found)
+    await database.run(connection, _DROP_WORDS, space=space_id, ids=gone)
+    await database.run(connection, _DROP_PATTERNS, space=space_id, ids=gone)
+    await database.run(connection, _DROP_TRACES, space=space_id, ids=gone)
+    await database.run(connection, _DROP_EXPERIENCES, space=space_id, ids=gone)
+    await database.run(connection, _PURGE, space=space_id, ids=gone)
+    named = set(ids)
+    await database.run(
+        connection, LOG, space=space_id, ids=gone, action=str(ForgettingAction.PURGED), now=now,
+        reasons=[reason if one in named else f"made from a purged memory: {reason}" for one in gone],
+        retentions=[None] * len(gone),
+    )  # fmt: skip
+    return len(gone)
+
+
+async def log(context: Context, memory_id: UUID | None, limit: int) -> list[ForgettingEntry]:
+    """The forgetting log, latest first."""
+    checker = context.checker()
+    wanted = checker.identifier("memory_id", memory_id)
+    checker.whole("limit", limit, 1, context.limits.batch)
+    checker.done()
+    async with context.transaction() as (connection, row):
+        found = await database.rows(connection, _LOGGED, space=row.id, memory=wanted, limit=limit)
+    return [
+        ForgettingEntry(
+            memory_id=one.memory_id, action=ForgettingAction(one.action), reason=one.reason, retention=one.retention,
+            at=one.at,
+        )
+        for one in found
+    ]  # fmt: skip
+
+
+def _named(context: Context, ids: Iterable[UUID], reason: str) -> tuple[list[UUID], str]:
+    checker = context.checker()
+    wanted = checker.identifiers("ids", ids)
+    why = checker.label("reason", reason, empty=False)
+    checker.done()
+    return wanted, why
+
+
+async def _all_there(connection: AsyncConnection, space_id: int, ids: Sequence[UUID]) -> None:
+    there = {one.id for one in await database.rows(connection, _THERE, space=space_id, ids=sorted(ids))}
+    if missing := [one for one in ids if one not in there]:
+        raise UnknownMemoryError(missing)
+
+
+_MINE = "m.space_id = CAST(:space AS bigint) AND m.id = ANY (CAST(:ids AS uuid[]))"
+_CANDIDATES = """
+SELECT m.id, m.kind, m.tier, m.importance, m.valence, m.arousal, m.strength, m.access_count, m.accessed_at,
+    m.recorded_at, m.tags
+FROM echo.memories m
+WHERE m.space_id = CAST(:space AS bigint) AND m.id > CAST(:last AS uuid) AND m.state = 'live'
+    AND COALESCE(m.accessed_at, m.recorded_at) <= CAST(:before AS timestamptz)
+ORDER BY m.id LIMIT CAST(:count AS integer) FOR NO KEY UPDATE SKIP LOCKED
+"""
+# Locked in one order, so that two calls over the same memories never wait for each other in a circle.
+_THERE = f"SELECT m.id FROM echo.memories m WHERE {_MINE} ORDER BY m.id FOR UPDATE"
+_FORGET = f"""
+UPDATE echo.memories AS m SET state = 'forgotten', changed_at = CAST(:now AS timestamptz)
+WHERE {_MINE} AND m.state = 'live' RETURNING m.id
+"""
+_RESTORE = f"""
+UPDATE echo.memories AS m
+SET state = 'live', strength = 1, accessed_at = CAST(:now AS timestamptz), changed_at = CAST(:now AS timestamptz)
+WHERE {_MINE} AND m.state = 'forgotten' RETURNING m.id
+"""
+_DROP_WORDS = f"""
+DELETE FROM echo.postings p USING echo.memories m, unnest(m.terms) t
+WHERE {_MINE} AND p.space_id = m.space_id AND p.stem = t.lexeme AND p.memory_id = m.id
+"""
+_ADD_WORDS = f"""
+INSERT INTO echo.postings (space_id, stem, memory_id, frequency, words)
+SELECT m.space_id, t.lexeme, m.id, cardinality(t.positions), m.words FROM echo.memories m, unnest(m.terms) t
+WHERE {_MINE} ON CONFLICT DO NOTHING
+"""
+_LIVE = """
+UPDATE echo.embeddings SET live = CAST(:live AS boolean)
+WHERE space_id = CAST(:space AS bigint) AND memory_id = ANY (CAST(:ids AS uuid[]))
+"""
+_EXPIRED = """
+SELECT m.id FROM echo.memories m
+WHERE m.space_id = CAST(:space AS bigint) AND m.state = 'forgotten' AND m.changed_at <= CAST(:before AS timestamptz)
+ORDER BY m.changed_at, m.id LIMIT CAST(:limit AS integer) FOR UPDATE SKIP LOCKED
+"""
+_WITH_DERIVED = """
+WITH RECURSIVE gone (id) AS (
+    SELECT * FROM unnest(CAST(:ids AS uuid[]))
+    UNION
+    SELECT m.id FROM gone g, echo.memories m
+    WHERE m.space_id = CAST(:space AS bigint) AND (m.merged_into = g.id OR m.source_ids @> ARRAY[g.id::text])
+)
+SELECT id FROM gone
+"""
+# A pattern that was seen nowhere else is named after the purged words.
+_DROP_PATTERNS = """
+DELETE FROM echo.patterns
+WHERE space_id = CAST(:space AS bigint) AND source_ids <> '{}' AND source_ids <@ CAST(:ids AS uuid[])
+"""
+_DROP_TRACES = """
+UPDATE echo.patterns SET source_ids = ARRAY(
+    SELECT one FROM unnest(source_ids) AS one WHERE one <> ALL (CAST(:ids AS uuid[]))
+) WHERE space_id = CAST(:space AS bigint) AND source_ids && CAST(:ids AS uuid[])
+"""
+# An experience holds the words that its memories were made of.
+_DROP_EXPERIENCES = """
+DELETE FROM echo.experiences WHERE space_id = CAST(:space AS bigint) AND memory_ids && CAST(:ids AS uuid[])
+"""
+_PURGE = f"DELETE FROM echo.memories AS m WHERE {_MINE}"
+_LOGGED = """
+SELECT memory_id, action, reason, retention, at FROM echo.forgetting_log
+WHERE space_id = CAST(:space AS bigint)
+    AND (CAST(:memory AS uuid) IS NULL OR memory_id = CAST(:memory AS uuid))
+ORDER BY id DESC LIMIT CAST(:limit AS integer)
+"""

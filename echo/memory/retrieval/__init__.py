@@ -1,0 +1,1 @@
+"""Finding memories: three arms, one order, and the reasons."""

@@ -1,0 +1,97 @@
+"""The arm that finds by meaning: nearest vectors, exact in a small space, by HNSW in a large one."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from echo.memory import database
+from echo.memory.context import SpaceRow
+from echo.memory.embedder import Vector
+from echo.memory.retrieval.filters import CONDITION
+
+_WIDER = 10
+
+
+@dataclass(frozen=True)
+class Found:
+    """A memory that an arm found."""
+
+    id: UUID
+    score: float
+    words: tuple[str, ...] = ()
+    path: tuple[UUID, ...] = ()
+
+
+async def nearest(
+    connection: AsyncConnection,
+    space: SpaceRow,
+    vector: Vector,
+    *,
+    count: int,
+    indexed: bool,
+    parameters: dict[str, Any],
+) -> list[Found]:
+    """The memories whose vectors are nearest, by cosine similarity; ties by id.
+
+    Args:
+        connection: in a transaction of the space.
+        space: the space.
+        vector: of its width.
+        count: how many.
+        indexed: whether to go by the index; where that brings too few, everything is looked at.
+        parameters: of the filter's condition.
+    """
+    common = {"space": space.id, "generation": space.generation, "query": vector, "count": count, **parameters}
+    if indexed and space.vector_index:
+        await database.run(connection, _SETTINGS, ef=str(max(100, min(1000, 2 * count))))
+        for fetch in (count * 2, count * 2 * _WIDER):
+            rows = await database.rows(connection, _by_index(space.width), fetch=fetch, **common)
+            if len(rows) >= count:
+                return [Found(row.id, row.score) for row in rows]
+    # Whatever the filter leaves over is found, however little of the space that is.
+    rows = await database.rows(connection, _EXACT, **common)
+    return [Found(row.id, row.score) for row in rows]
+
+
+@functools.cache
+def _by_index(width: int) -> str:
+    # The width is the space's own whole number; an index on an expression is used only by the same expression.
+    return _INDEXED.replace("WIDTH", str(int(width)))
+
+
+_SETTINGS = """
+SELECT set_config('hnsw.iterative_scan', 'relaxed_order', true), set_config('hnsw.ef_search', :ef, true)
+"""
+_EXACT = f"""
+SELECT m.id, 1 - (e.embedding <=> CAST(:query AS vector)) AS score
+FROM echo.embeddings e JOIN echo.memories m ON m.space_id = e.space_id AND m.id = e.memory_id
+WHERE e.space_id = CAST(:space AS bigint) AND e.generation = CAST(:generation AS integer) AND e.live AND {CONDITION}
+ORDER BY e.embedding <=> CAST(:query AS vector), m.id LIMIT CAST(:count AS integer)
+"""
+# The index holds 16-bit numbers; what it brings is put in order by the vectors themselves. Fresh vectors are in no
+# index yet and are few.
+_INDEXED = f"""
+WITH near AS (
+    (
+        SELECT e.memory_id, e.embedding <=> CAST(:query AS vector) AS distance FROM echo.embeddings e
+        WHERE e.space_id = CAST(:space AS bigint) AND e.generation = CAST(:generation AS integer)
+            AND e.live AND NOT e.fresh
+        ORDER BY (e.embedding::halfvec(WIDTH)) <=> CAST(CAST(:query AS vector) AS halfvec(WIDTH))
+        LIMIT CAST(:fetch AS integer)
+    ) UNION ALL (
+        SELECT e.memory_id, e.embedding <=> CAST(:query AS vector) AS distance FROM echo.embeddings e
+        WHERE e.space_id = CAST(:space AS bigint) AND e.generation = CAST(:generation AS integer)
+            AND e.live AND e.fresh
+        ORDER BY distance LIMIT CAST(:fetch AS integer)
+    )
+)
+SELECT m.id, 1 - n.distance AS score FROM near n
+JOIN echo.memories m ON m.space_id = CAST(:space AS bigint) AND m.id = n.memory_id
+WHERE {CONDITION}
+ORDER BY n.distance, m.id LIMIT CAST(:count AS integer)
+"""

@@ -1,0 +1,63 @@
+"""Cognitive states and identities, kept as they were."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from echo.memory import database, read
+from echo.memory.context import Context
+from echo.memory.records import Snapshot
+
+STATES = "cognitive_states"
+IDENTITIES = "identity_snapshots"
+
+
+async def save(
+    context: Context, table: str, content: Mapping[str, Any], coherence: float | None, reason: str
+) -> Snapshot:
+    """Keep one."""
+    checker = context.checker()
+    text = checker.document("content", content, most_bytes=context.limits.state_bytes)
+    level = None if coherence is None else checker.number("coherence", coherence, 0, 1)
+    why = checker.label("reason", reason)
+    checker.done()
+    async with context.transaction() as (connection, row):
+        [made] = await database.rows(
+            connection, _SAVE[table], space=row.id, now=context.clock(), coherence=level, content=text, reason=why
+        )
+    return _snapshot(made)
+
+
+async def latest(context: Context, table: str, limit: int) -> list[Snapshot]:
+    """The latest ones, latest first."""
+    checker = context.checker()
+    checker.whole("limit", limit, 1, context.limits.batch)
+    checker.done()
+    async with context.transaction() as (connection, row):
+        found = await database.rows(connection, _LATEST[table], space=row.id, limit=limit)
+    return [_snapshot(one) for one in found]
+
+
+def _snapshot(row: Any) -> Snapshot:
+    return Snapshot(
+        id=row.id, taken_at=row.taken_at, coherence=row.coherence, content=read.document(row.content), reason=row.reason
+    )
+
+
+_SAVE = {
+    table: f"""
+INSERT INTO echo.{table} (space_id, taken_at, coherence, content, reason)
+VALUES (CAST(:space AS bigint), CAST(:now AS timestamptz), CAST(:coherence AS real),
+    CAST(CAST(:content AS text) AS jsonb), CAST(:reason AS text))
+RETURNING id, taken_at, coherence, content, reason
+"""
+    for table in (STATES, IDENTITIES)
+}
+_LATEST = {
+    table: f"""
+SELECT id, taken_at, coherence, content, reason FROM echo.{table}
+WHERE space_id = CAST(:space AS bigint) ORDER BY id DESC LIMIT CAST(:limit AS integer)
+"""
+    for table in (STATES, IDENTITIES)
+}

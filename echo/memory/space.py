@@ -1,0 +1,249 @@
+"""One memory space: everything that can be done with the memories in it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from echo.memory import (
+    associations,
+    consolidation,
+    encode,
+    forgetting,
+    learning,
+    reading,
+    snapshots,
+    touch,
+    transfer,
+    walk,
+)
+from echo.memory.consolidation import ConsolidationPolicy
+from echo.memory.context import Context
+from echo.memory.kinds import PatternKind
+from echo.memory.records import (
+    Association,
+    ConsolidationReport,
+    Encoded,
+    Experience,
+    ForgettingEntry,
+    ForgettingReport,
+    ImportReport,
+    Memory,
+    NewAssociation,
+    NewExperience,
+    NewMemory,
+    Observation,
+    Pattern,
+    Query,
+    Retrieval,
+    Snapshot,
+    SpaceInfo,
+    SpaceStats,
+    Walk,
+    WalkRequest,
+)
+from echo.memory.retrieval import retrieve
+from echo.memory.weights import FadingWeights, RetrievalWeights
+
+
+class MemorySpace:
+    """The memories that are seen together and by nobody else.
+
+    Every method checks its input first and names all faults at once; a call that raises has stored nothing. All
+    raise UnknownSpaceError where the space is not there, InvalidInputError (or TooLargeError) for bad input, and
+    StoreUnavailableError where the database cannot be reached or gave up, after which the call can be repeated:
+    `encode` and `record_experience` with idempotency keys, the others as they are.
+    """
+
+    def __init__(self, context: Context, *, retrieval: RetrievalWeights, fading: FadingWeights) -> None:
+        self._context = context
+        self._retrieval = retrieval
+        self._fading = fading
+
+    @property
+    def name(self) -> str:
+        """The space's name."""
+        return self._context.name
+
+    async def info(self) -> SpaceInfo:
+        """Its model, width and language."""
+        return await reading.info(self._context)
+
+    async def stats(self) -> SpaceStats:
+        """How much it holds; counts every row, so it takes long in a large space."""
+        return await reading.stats(self._context)
+
+    async def delete(self) -> None:
+        """Delete the space with everything in it, for good. It is deleted in parts: cut short, the rest stays."""
+        await reading.delete_space(self._context)
+
+    # Encoding and reading
+
+    async def encode(self, memories: Iterable[NewMemory]) -> list[Encoded]:
+        """Store memories, all of them or none; returns their ids in the given order.
+
+        A memory whose idempotency key came before is not stored again: its entry has the first one's id.
+
+        Raises:
+            EmbedderError: the embedder failed.
+            EmbeddingMismatchError: the embedder is not of the space's model and width.
+            IdempotencyConflictError: a key came before with something else.
+            UnknownMemoryError: a superseded memory is not there.
+        """
+        return await encode.encode(self._context, memories)
+
+    async def get(self, ids: Iterable[UUID]) -> list[Memory]:
+        """Memories by their ids, in that order, whatever their state; those that are not there are left out."""
+        return await reading.get(self._context, ids)
+
+    async def recent(self, *, session: str | None = None, limit: int = 20) -> list[Memory]:
+        """The live memories that happened last, latest first; of one session where one is named."""
+        return await reading.recent(self._context, session, limit)
+
+    async def history(self, memory_id: UUID) -> list[Memory]:
+        """What a memory was before: what it superseded and what was merged into it, newest first, without itself.
+
+        Raises:
+            UnknownMemoryError: it is not there.
+        """
+        return await reading.history(self._context, memory_id)
+
+    async def retrieve(self, query: Query, *, weights: RetrievalWeights | None = None) -> Retrieval:
+        """Find memories by meaning, words and association, best first, each with why it was found.
+
+        Raises:
+            EmbedderError: the embedder failed.
+            EmbeddingMismatchError: the embedder is not of the space's model and width.
+        """
+        return await retrieve.retrieve(
+            self._context, query, weights if weights is not None else self._retrieval, self._fading
+        )
+
+    async def touch(self, ids: Iterable[UUID]) -> int:
+        """Count memories as accessed now; returns how many of them are live."""
+        return await touch.touch(self._context, ids, self._fading)
+
+    # The graph
+
+    async def associate(self, edges: Iterable[NewAssociation]) -> int:
+        """Add edges, or reinforce those that are there: ``weight + 0.1 x (1 - weight)``. Returns how many are new.
+
+        Raises:
+            UnknownMemoryError: an end is not there.
+        """
+        return await associations.associate(self._context, edges)
+
+    async def dissociate(self, edges: Iterable[Association | NewAssociation]) -> int:
+        """Take edges away; returns how many were there."""
+        return await associations.dissociate(self._context, edges)
+
+    async def walk(self, request: WalkRequest) -> Walk:
+        """Follow the edges from some memories, breadth first, each memory once."""
+        return await walk.walk(self._context, request)
+
+    # Sleeping on it
+
+    async def consolidate(
+        self, policy: ConsolidationPolicy | None = None, *, dry_run: bool = False
+    ) -> ConsolidationReport:
+        """Promote, merge near-duplicates, link likenesses, resolve contradictions, learn from experiences.
+
+        Idempotent: run again at the same time, nothing changes. A kill in the middle leaves whole parts done. Two at
+        once: the second does nothing.
+        """
+        return await consolidation.consolidate(
+            self._context, policy if policy is not None else ConsolidationPolicy(), dry_run=dry_run
+        )
+
+    async def index_fresh(self, *, batch: int = 1_000) -> int:
+        """Move fresh vectors into the space's HNSW index, where it has one; returns how many."""
+        return await reading.index_fresh(self._context, batch)
+
+    async def forget(self, *, dry_run: bool = False, limit: int = 10_000) -> ForgettingReport:
+        """Forget what has faded below the threshold, each with its reason; it can be restored until it is purged."""
+        return await forgetting.forget(self._context, self._fading, dry_run=dry_run, limit=limit)
+
+    async def forget_these(self, ids: Iterable[UUID], *, reason: str) -> int:
+        """Forget these memories; returns how many were live.
+
+        Raises:
+            UnknownMemoryError: one is not there.
+        """
+        return await forgetting.forget_these(self._context, ids, reason)
+
+    async def restore(self, ids: Iterable[UUID], *, reason: str = "restored") -> int:
+        """Bring forgotten memories back; returns how many were forgotten."""
+        return await forgetting.restore(self._context, ids, reason)
+
+    async def purge(self, ids: Iterable[UUID], *, reason: str) -> int:
+        """Delete memories for good, whatever their state: content, vector, words, edges, what was merged into them.
+
+        Derived texts (other memories that name them in ``source_ids``) go too. The log keeps the id and the reason.
+        Backups that were made before hold them until they expire. Returns how many memories went.
+        """
+        return await forgetting.purge(self._context, ids, reason)
+
+    async def purge_forgotten(self, *, older_than: timedelta, limit: int = 1_000) -> int:
+        """Purge what was forgotten longer ago than that; returns how many memories went."""
+        return await forgetting.purge_forgotten(self._context, older_than, limit)
+
+    async def forgetting_log(self, *, memory_id: UUID | None = None, limit: int = 100) -> list[ForgettingEntry]:
+        """What was forgotten, restored, merged, superseded and purged, latest first."""
+        return await forgetting.log(self._context, memory_id, limit)
+
+    # Learning
+
+    async def record_experience(self, experience: NewExperience) -> UUID:
+        """Put an experience into the buffer, to be learned from; returns its id."""
+        return await learning.record(self._context, experience)
+
+    async def experiences(self, *, waiting: bool | None = None, limit: int = 100) -> list[Experience]:
+        """Experiences, latest first: all, those that wait to be learned from, or those that do not."""
+        return await learning.experiences(self._context, waiting, limit)
+
+    async def observe(self, observations: Iterable[Observation]) -> list[Pattern]:
+        """See patterns once more: new ones are made, known ones reinforced. Returns them as they are now."""
+        return await learning.observe(self._context, observations)
+
+    async def patterns(self, *, kind: PatternKind | None = None, limit: int = 100) -> list[Pattern]:
+        """Patterns, strongest first."""
+        return await learning.patterns(self._context, kind, limit)
+
+    # What the self was like
+
+    async def save_state(
+        self, content: Mapping[str, Any], *, coherence: float | None = None, reason: str = ""
+    ) -> Snapshot:
+        """Keep a cognitive state."""
+        return await snapshots.save(self._context, snapshots.STATES, content, coherence, reason)
+
+    async def states(self, *, limit: int = 1) -> list[Snapshot]:
+        """The latest cognitive states, latest first."""
+        return await snapshots.latest(self._context, snapshots.STATES, limit)
+
+    async def save_identity(
+        self, content: Mapping[str, Any], *, coherence: float | None = None, reason: str = ""
+    ) -> Snapshot:
+        """Keep an identity."""
+        return await snapshots.save(self._context, snapshots.IDENTITIES, content, coherence, reason)
+
+    async def identities(self, *, limit: int = 1) -> list[Snapshot]:
+        """The latest identities, latest first."""
+        return await snapshots.latest(self._context, snapshots.IDENTITIES, limit)
+
+    # Moving house
+
+    def export(self) -> AsyncIterator[str]:
+        """Everything in the space as lines of JSON, as it was at one moment."""
+        return transfer.export(self._context)
+
+    async def import_lines(self, lines: AsyncIterable[str] | Iterable[str]) -> ImportReport:
+        """Take in what :meth:`export` wrote; what is there already, by its id, is left as it is.
+
+        Raises:
+            InvalidInputError: a line is none of an export; what came before it stays, and a repeat goes on from there.
+            EmbeddingMismatchError: the export is of another model or width.
+        """
+        return await transfer.import_lines(self._context, lines)

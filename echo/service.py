@@ -1,0 +1,104 @@
+"""The parts of one running service, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any
+
+from starlette.types import ASGIApp
+
+from echo.api.app import Front, create_main, create_ollama
+from echo.api.internal import create_internal
+from echo.api.parts import Parts
+from echo.api.ws import Sockets
+from echo.auth import keys
+from echo.auth.gatehouse import Gatehouse
+from echo.auth.rates import Rates
+from echo.config.layers import Layers
+from echo.config.model import EchoConfig
+from echo.config.watch import Watcher
+from echo.engine.discover import Discovery
+from echo.engine.engine import Engine
+from echo.engine.fleet import Fleet
+from echo.engine.metrics import EchoMetrics
+from echo.engine.queue import Dispatcher
+from echo.engine.upstream import Upstream
+from replica_agent.drain import Drain
+
+__all__ = ["Service"]
+
+
+class Service:
+    """One replica of the service; must be made inside a running loop.
+
+    Attributes:
+        main, ollama, internal: ASGI applications, one a port.
+        drain: leaving.
+    """
+
+    def __init__(self, layers: Layers, config: EchoConfig) -> None:
+        """Put the parts together.
+
+        Raises:
+            ConfigError: the keys cannot be read.
+        """
+        self._fleet = Fleet()
+        self._fleet.configure(config.servers)
+        self._metrics = metrics = EchoMetrics(self._fleet)
+        rates = Rates(config.rates)
+        self._gatehouse = Gatehouse(
+            config.auth,
+            keys.load(config.auth.keys_file),
+            rates,
+            lambda reason: metrics.auth_failures.labels(reason).inc(),
+        )
+        self._dispatcher = Dispatcher(self._fleet, config.routing, config.queue)
+        self._discovery = Discovery(config, self._fleet, self._dispatcher.changed)
+        self._upstream = Upstream(config.routing.connect_seconds)
+        self.drain = Drain(
+            settle_s=config.drain.settle_seconds, limit_s=config.drain.limit_seconds, on_begin=lambda: None
+        )
+        self._engine = engine = Engine(
+            config,
+            fleet=self._fleet,
+            dispatcher=self._dispatcher,
+            upstream=self._upstream,
+            drain=self.drain,
+            rates=rates,
+            metrics=metrics,
+        )
+        self._watcher = watcher = Watcher(layers, config, self._apply)
+        sockets = Sockets(engine, metrics)
+        parts = Parts(engine, self._gatehouse, metrics, watcher)
+        self.main: ASGIApp = Front(create_main(parts), self._gatehouse, sockets)
+        self.ollama: ASGIApp = Front(create_ollama(parts), self._gatehouse)
+        self.internal: ASGIApp = create_internal(metrics, self.drain)
+        metrics.watch(
+            in_flight=lambda: self.drain.in_flight,
+            draining=lambda: float(self.drain.draining),
+            waiting=lambda: self._dispatcher.waiting,
+            held=lambda: engine.buffers.held,
+            config_loads=lambda: watcher.loads,
+            config_refusals=lambda: watcher.refusals,
+            config_bad=lambda: float(bool(watcher.problem)),
+        )
+
+    def work(self) -> list[Coroutine[Any, Any, None]]:
+        """Return what runs for as long as the service does."""
+        return [self._discovery.run(), self._watcher.run()]
+
+    async def close(self) -> None:
+        """Close the connections to replicas."""
+        await self._upstream.close()
+
+    def _apply(self, config: EchoConfig) -> None:
+        found = keys.load(config.auth.keys_file)
+        # From here on nothing can fail, so that settings hold as a whole or not at all.
+        self._gatehouse.change(config.auth, found)
+        self._gatehouse.rates.config = config.rates
+        self._engine.config = config
+        self._engine.buffers.most = config.limits.buffered_bytes
+        self._dispatcher.routing, self._dispatcher.queue = config.routing, config.queue
+        self._fleet.configure(config.servers)
+        self._discovery.config = config
+        self._discovery.look()
