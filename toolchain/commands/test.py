@@ -28,7 +28,7 @@ NODE_TOOLS = tuple(
             catalog.POSTGRES_TOOL,
             *catalog.REDUCED_TOOLS,
             *catalog.CRD_TOOLS,
-            *catalog.MONITORING_TOOLS,
+            *catalog.OPERATOR_TOOLS,
             *catalog.PACKAGE_TOOLS,
         )
     )
@@ -41,16 +41,17 @@ CLIENTS = "tests/clients"
 """The environment of the clients that the echo service is tried with."""
 
 
-def test(arguments: Sequence[str]) -> int:
+def test(arguments: Sequence[str], *, with_monitoring: bool = False) -> int:  # noqa: PT028 - no test of pytest's
     """Run pytest with the tools and the cluster that the tests look for; returns its exit code.
 
     Args:
         arguments: for pytest, such as files or ``-k``; everything when empty.
+        with_monitoring: bring what a monitoring stack on the cluster needs, Prometheus' build included.
     """
     side_environment.prepare(paths.CHECKOUT, CLIENTS, "the clients under test")
     machine = this_machine()
     if machine.kind is Kind.NODE:
-        return _on_a_node(arguments)
+        return _on_a_node(arguments, with_monitoring=with_monitoring)
     report = progress.reporter()
     report.line(f"machine: {machine.kind.value}: {machine.why}")
     report.line("left out: the tests marked `cluster`, which start containers on a node of their own and break it")
@@ -66,12 +67,12 @@ def test(arguments: Sequence[str]) -> int:
     return _pytest(["-m", "not cluster", *left_out, *arguments], _variables(parts, parts))
 
 
-def _on_a_node(arguments: Sequence[str]) -> int:
+def _on_a_node(arguments: Sequence[str], *, with_monitoring: bool) -> int:
     before = Session.load()
     node = local.known_node()
     was_running = node.running
     try:
-        session = bring_node(with_monitoring=True)
+        session = bring_node(with_monitoring=with_monitoring)
         session.save()
         policies.prepare(paths.CHECKOUT)
         tools = ensure(NODE_TOOLS)

@@ -168,15 +168,12 @@ _MONITORING_UNUSED = (
     "etc/logrotate.d/*",
     "etc/prometheus/*",
     "usr/lib/systemd/*",
-    "usr/share/prometheus/web/*",
-    "usr/bin/tsdb",
-    "usr/bin/promtool",
     "usr/bin/amtool",
 )
 
 
 def monitoring_images() -> tuple[ImageSpec, ...]:
-    """What a monitoring stack on the local node runs, besides `images`: the operator from source, the rest Debian's."""
+    """What a monitoring stack on the local node runs: operator and Prometheus from source, the rest Debian's."""
     built = tuple(
         ImageSpec(
             name=MONITORING_IMAGES[name].repository,
@@ -191,6 +188,7 @@ def monitoring_images() -> tuple[ImageSpec, ...]:
         for name, program in (
             ("prometheus-operator", "operator"),
             ("prometheus-config-reloader", "prometheus-config-reloader"),
+            ("prometheus", "prometheus"),
         )
     )
     debian = tuple(
@@ -210,7 +208,6 @@ def monitoring_images() -> tuple[ImageSpec, ...]:
             env=(_PATH, _CERTIFICATES),
         )
         for name, package in (
-            ("prometheus", "prometheus"),
             ("alertmanager", "prometheus-alertmanager"),
             ("node-exporter", "prometheus-node-exporter"),
         )

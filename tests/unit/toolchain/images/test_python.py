@@ -49,7 +49,7 @@ def test_a_checkout_without_a_package_is_refused(tmp_path: Path) -> None:
     (tmp_path / "ollama").mkdir()
     (tmp_path / "ollama" / "__init__.py").touch()
     (tmp_path / "uv.lock").touch()
-    with pytest.raises(ImageError, match="needs the package model_store, replica_agent of the checkout"):
+    with pytest.raises(ImageError, match="needs the package model_store, replica_agent, responder of the checkout"):
         python.add_packages(Tree(), tmp_path, RUNTIME_PACKAGES)
 
 
