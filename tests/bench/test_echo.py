@@ -8,6 +8,7 @@ machine that does something else meanwhile moves all of them: measure on a quiet
 from __future__ import annotations
 
 import json
+import secrets
 import statistics
 import time
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
+from echo.auth.keys import digest
 from tests.echo.harness import Echo
 from tests.replica_agent.harness import create_talker
 from tests.support.ollama_process import OllamaProcess, find_ollama
@@ -102,7 +104,10 @@ def test_beside_litellm(fake: FakeOllama, tmp_path: Path) -> None:
     port = free_port()
     config = tmp_path / "litellm.yaml"
     model = {"model": "openai/fake:1", "api_base": f"{fake.url}/v1", "api_key": "none"}
+    # It refuses to start without a key, so both check one.
+    key = f"sk-{secrets.token_hex(32)}"
     settings = {
+        "general_settings": {"master_key": key},
         "model_list": [{"model_name": "fake:1", "litellm_params": model}],
         "litellm_settings": {"drop_params": True},
     }
@@ -122,13 +127,14 @@ def test_beside_litellm(fake: FakeOllama, tmp_path: Path) -> None:
     peer = Server(command, ready=f"{url}/health/liveliness", log=tmp_path / "litellm.log")
     peer.start(120)
     try:
-        with before(fake, tmp_path) as echo:
+        entry = {"name": "bench", "sha256": digest(key), "requestsPerMinute": 1e9, "concurrent": 100_000}
+        with before(fake, tmp_path, keys=[entry]) as echo:
             table = Table("", "requests a second", "late ms p50", "p99", "first ms p50")
             rates: list[float] = []
             for name, where in (("fake Ollama", fake.url), ("echo service", echo.main), ("LiteLLM", url)):
-                load(where, echo.key, streams=5, events=2, every_s=0.01, api="openai")
-                short = load(where, echo.key, streams=200, events=1, every_s=0.0, api="openai")
-                long = load(where, echo.key, streams=50, events=60, every_s=0.05, api="openai")
+                load(where, key, streams=5, events=2, every_s=0.01, api="openai")
+                short = load(where, key, streams=200, events=1, every_s=0.0, api="openai")
+                long = load(where, key, streams=50, events=60, every_s=0.05, api="openai")
                 rates.append(short["whole"] / short["seconds"])
                 late = long["late_ms"]
                 figures = (rates[-1], late["50"], late["99"], long["first_ms"]["50"])
