@@ -21,7 +21,16 @@ from tests.support.stack import Engine, made_stacks
 from toolchain.node.node import Node
 
 TIMES = "ECHORATOR_FAULT_TIMES"
-_ORDER = ("test_kills", "test_registry", "test_models", "test_deploys", "test_rolling", "test_second_stack", "test_end")
+_ORDER = (
+    "test_kills",
+    "test_registry",
+    "test_models",
+    "test_deploys",
+    "test_rolling",
+    "test_echo",
+    "test_second_stack",
+    "test_end",
+)
 _TABLE = pytest.StashKey[Table]()
 
 

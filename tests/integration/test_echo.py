@@ -25,9 +25,21 @@ from tests.support.stack import LiveStack
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
 
 _SMALL = {"requests": {"cpu": "20m", "memory": "128Mi"}, "limits": {"cpu": "2", "memory": "512Mi"}}
-_ASK = """
-import json, sys, urllib.request
-base, key, calls = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+_LET_IN = """
+import json, sys, time, urllib.error, urllib.request
+base, key = sys.argv[1:3]
+for _ in range(120):
+    # A policy reaches a new pod's rules some seconds after the pod starts.
+    try:
+        urllib.request.urlopen(base + "/", timeout=5).close()
+        break
+    except OSError:
+        time.sleep(0.25)
+"""
+_ASK = (
+    _LET_IN
+    + """
+calls = json.loads(sys.argv[3])
 found = []
 for path, body in calls:
     data = None if body is None else json.dumps(body).encode()
@@ -42,6 +54,7 @@ for path, body in calls:
         found.append([error.code, error.read().decode()])
 print(json.dumps(found))
 """
+)
 
 
 class EchoStack:
@@ -146,9 +159,10 @@ def test_who_reaches_it(echo: EchoStack, kube: Kube) -> None:
 
 def test_a_rollout_drops_no_request(echo: EchoStack, kube: Kube) -> None:
     """A client asks again and again, one connection each, while every pod is replaced."""
-    script = """
-import json, sys, time, urllib.request
-base, key, body = sys.argv[1], sys.argv[2], sys.argv[3].encode()
+    script = (
+        _LET_IN
+        + """
+body = sys.argv[3].encode()
 end, found = time.monotonic() + 30, {}
 while time.monotonic() < end:
     request = urllib.request.Request(base + "/api/generate", data=body, headers={"authorization": "Bearer " + key})
@@ -161,6 +175,7 @@ while time.monotonic() < end:
     found[said] = found.get(said, 0) + 1
 print(json.dumps(found))
 """
+    )
     body = {"model": SMOLLM2, "prompt": "Hello", "options": {"num_predict": 20}}
     before = {one["metadata"]["uid"] for one in echo.pods()}
     arguments = [script, f"http://{echo.main}", echo.key(), json.dumps(body)]
