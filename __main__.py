@@ -8,7 +8,7 @@ from components.cluster import Cluster, ClusterArgs
 from components.model_store import ModelStore, ModelStoreArgs
 from components.ollama_model import bring
 from components.ollama_server import OllamaServer, OllamaServerArgs
-from components.placement import placement_of
+from components.placement import placements
 
 config = settings.load()
 hosted = {server.name: sizes.size_of(server) for server in config.servers if server.url is None}
@@ -27,7 +27,7 @@ cluster = Cluster(
     ),
 )
 
-pools = gpu_node_pool.register(config, cluster)
+pools, placed = gpu_node_pool.register(config, cluster), placements(config)
 
 store: ModelStore | None = None
 if config.model_store.enabled:
@@ -63,7 +63,7 @@ for wanted in config.servers:
             api_server=cluster.api_server,
             api_server_cidrs=config.cluster.api_server_cidrs,
             image_digests=config.image_digests,
-            placement=placement_of(config, wanted),
+            placement=placed[wanted.name],
         ),
         pulumi.ResourceOptions(depends_on=[cluster, *pools] if inside else []),
     )
