@@ -104,7 +104,7 @@ class GpuNodePool(pulumi.ComponentResource):
                 "namespace": cluster_api.namespace,
                 "labels": self._labels,
                 # Machines take minutes and a cloud's mood; pods wait for them, a deploy need not.
-                "annotations": {**objects.machine_pool_annotations(self._settings), **_SKIP_AWAIT},
+                "annotations": {**objects.machine_pool_annotations(self._settings, self.pool), **_SKIP_AWAIT},
             },
             spec=objects.machine_pool(self._settings, cluster_api),
             # The cluster autoscaler's, from the first on.

@@ -31,11 +31,17 @@ POOLS: list[dict[str, Any]] = [
     {
         "name": "parted",
         "accelerator": "nvidia-h100-80gb",
+        "maxNodes": 2,
+        "existing": {"selector": {"cloud.example.com/gpu": "h100"}},
+        "mig": {"3g.40gb": 2},
+        "devices": "devicePlugin",
+    },
+    {
+        "name": "made",
+        "accelerator": "nvidia-l40s",
         "gpusPerNode": 8,
         "maxNodes": 2,
         "karpenter": {"nodeClass": REFERENCE, "requirements": {"karpenter.sh/capacity-type": ["spot"]}, "weight": 10},
-        "mig": {"3g.40gb": 2},
-        "devices": "devicePlugin",
     },
     {
         "name": "claimed",
@@ -140,7 +146,7 @@ def test_claims(seen: Seen) -> None:
 
 
 def test_karpenter_makes_nodes_for_whole_cards(seen: Seen) -> None:
-    spec = kinds(seen, ":NodePool")["parted-nodes"]["spec"]
+    spec = kinds(seen, ":NodePool")["made-nodes"]["spec"]
     assert spec["limits"] == {"nvidia.com/gpu": "16"}
     assert spec["weight"] == 10
     node = spec["template"]["spec"]

@@ -90,6 +90,16 @@ CASES: list[Case] = [
     ("label", pool(labels={"a b": "c"}), "gpuPools[0].labels.a b: "),
     ("taint", pool(taints=[{"key": "a/b/c"}]), "gpuPools[0].taints[0].key: "),
     ("weight", pool(existing=None, karpenter={**KARPENTER, "weight": 101}), "gpuPools[0].karpenter.weight: "),
+    (
+        "parts that Karpenter does not count",
+        pool(accelerator="nvidia-h200", existing=None, karpenter=KARPENTER, mig={"3g.71gb": 2}),
+        "gpuPools[0].mig: Karpenter makes nodes for whole GPUs",
+    ),
+    (
+        "claims that Karpenter does not count",
+        pool(existing=None, karpenter=KARPENTER, devices="dra"),
+        "gpuPools[0].devices: is `dra`. Karpenter makes nodes for whole GPUs",
+    ),
     ("a class without a pool", one(**{"class": "large", "resources": None}), "class `large` needs GPUs, and there is"),
     ("GPUs without a pool", one(gpus=1), "servers[0]: `gpus: 1` needs GPUs, and there is no GPU pool"),
     ("unknown pool", gpu(pool="a100"), "servers[0].pool: `a100` is no GPU pool. Pools are `l4`"),
