@@ -8,7 +8,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components import cluster_baseline as baseline
-from components import fit_check
+from components import fit_check, kube_context
 from components import gpu_device_plugin as plugin
 from components import gpu_pool_objects as objects
 from components.cluster import Cluster
@@ -210,7 +210,12 @@ class GpuNodePool(pulumi.ComponentResource):
 
 
 def register(settings: Settings, cluster: Cluster) -> list[GpuNodePool]:
-    """All pools of a stack; and says of its models what a person should know of their fit."""
+    """All pools of a stack; and says of its models what a person should know of their fit.
+
+    Raises:
+        pulumi.RunError: management clusters that the kubeconfig does not know, before the first pool is registered.
+    """
+    _check_contexts(settings)
     for note in fit_check.notes(settings):
         pulumi.log.info(note)
     return [
@@ -221,6 +226,18 @@ def register(settings: Settings, cluster: Cluster) -> list[GpuNodePool]:
         )
         for one in settings.gpu_pools
     ]
+
+
+def _check_contexts(settings: Settings) -> None:
+    problems: list[str] = []
+    for index, one in enumerate(settings.gpu_pools):
+        if one.cluster_api is not None and one.cluster_api.context is not None:
+            try:
+                kube_context.load(one.cluster_api.context)
+            except kube_context.KubeContextError as error:
+                problems.append(f"gpuPools[{index}].clusterApi.context: {error}")
+    if problems:
+        raise pulumi.RunError("\n".join(problems))
 
 
 def _node_level() -> dict[str, str]:

@@ -10,6 +10,7 @@ import runpy
 from collections.abc import Mapping
 from typing import Any
 
+import pulumi
 import pytest
 
 from components.versions import ROOT
@@ -177,6 +178,14 @@ def test_device_plugins_share_as_the_settings_say(seen: Seen) -> None:
         assert [mount["mountPath"] for mount in spec["containers"][0]["volumeMounts"] if not mount.get("readOnly")] == [
             "/var/lib/kubelet/device-plugins"
         ]
+
+
+def test_a_management_cluster_that_nobody_knows(local_kubeconfig: object) -> None:
+    assert local_kubeconfig
+    pool = {**POOLS[4], "clusterApi": {**POOLS[4]["clusterApi"], "context": "nowhere"}}
+    assert pool["name"] == "claimed"
+    with pytest.raises(pulumi.RunError, match=r"gpuPools\[0\]\.clusterApi\.context: .*nowhere"):
+        deploy(program, config={"echorator:gpuPools": json.dumps([pool])})
 
 
 def test_replicas_follow_the_load(seen: Seen) -> None:
