@@ -59,8 +59,8 @@ test: static ## every test; starts the local cluster if it does not run
 bench: ## the figures of docs/figures.md, side by side in one run
 	@$(ECHO) bench
 
-drill: ## break things on the local cluster: the right alert fires, and only it
-	@$(ECHO) drill
+drill: ## break things on the local cluster: alerts, the memory store (OF=monitoring or OF=memory for one of them)
+	@$(ECHO) drill $(OF)
 
 faults: ## the slow fault runs of docs/reliability.md
 	@$(ECHO) faults

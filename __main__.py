@@ -3,6 +3,7 @@
 import pulumi
 
 from components import echo_memory_store, settings
+from components.echo_service import EchoService, EchoServiceArgs
 from components.fleet import Fleet
 from components.monitoring_stack import MonitoringStack
 from components.placed_servers import place_server
@@ -17,6 +18,11 @@ for wanted in config.servers:
         pulumi.export(f"{wanted.name}-outside", placed.server.outside)
     pulumi.export(f"{wanted.name}-models", {name: model.replicas for name, model in placed.models.items()})
     pulumi.export(f"{wanted.name}-phases", {name: model.phase for name, model in placed.models.items()})
+if config.echo.enabled and fleet.primary is not None:
+    home = fleet.primary.cluster
+    echo = EchoService("echo", EchoServiceArgs.of(config, home), pulumi.ResourceOptions(depends_on=[home]))
+    pulumi.export("echo-endpoint", echo.endpoint)
+    pulumi.export("echo-keys", echo.keys)
 pulumi.export("namespace", f"{config.namespace}-models")
 if config.clusters:
     pulumi.export("clusters", fleet.summary())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -14,7 +15,8 @@ from cli.place import Place
 from cli.render import diff_lines
 from cli.stack_file import CONFIG, PREFIX, StackFile
 from components.kube_context import KubeContextError
-from components.versions import IMAGES
+from components.settings import Settings
+from components.versions import IMAGES, MONITORING_IMAGES, Image
 from toolchain.local import REGISTRY_FORWARD, known_node
 from toolchain.node import ports
 
@@ -46,7 +48,7 @@ def pin(place: Place, registry: str | None, output: Output, *, check: bool) -> N
     if registry is not None and urlsplit(registry).scheme not in ("http", "https"):
         raise UsageError(f"`{registry}` is no URL", "give one such as https://mirror.example.com")
     asked = registry or _local(place, file)
-    found = ask(None if asked is None else asked.rstrip("/"))
+    found = ask(images(file.settings()), None if asked is None else asked.rstrip("/"))
     before: object = file.yaml.get(DIGESTS)
     kept: dict[str, object] = dict(before) if isinstance(before, dict) else {}  # pyright: ignore[reportUnknownArgumentType]
     changed = file.changed(file.yaml.set(DIGESTS, {**kept, **found.digests}))
@@ -65,13 +67,21 @@ def pin(place: Place, registry: str | None, output: Output, *, check: bool) -> N
         raise CliError(f"{file.path.name} pins other digests than the registry has", "run `echorator pin`")
 
 
-def ask(registry: str | None) -> Pinned:
-    """Every image's digest, or why there is none."""
+def images(settings: Settings) -> Mapping[str, Image]:
+    """What the stack runs that can be pinned."""
+    monitored = settings.monitoring.enabled and settings.monitoring.mode == "bring"
+    # The stand-ins of the local cluster are other images, and are not pinned.
+    brought = monitored and settings.monitoring.images == "upstream"
+    return {**IMAGES, **(MONITORING_IMAGES if brought else {})}
+
+
+def ask(wanted: Mapping[str, Image], registry: str | None) -> Pinned:
+    """Each image's digest, or why there is none."""
     found = Pinned({}, {})
     # A mirror on this machine's loopback is not behind a proxy.
     outside = registry is None or urlsplit(registry).hostname not in ("127.0.0.1", "localhost")
     with httpx.Client(timeout=LIMIT_S, trust_env=outside, follow_redirects=True) as http:
-        for name, image in IMAGES.items():
+        for name, image in wanted.items():
             path = image.repository.partition("/")[2]
             try:
                 where = own_registry(image.repository) if registry is None else registry

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.cluster_api_infrastructure import INFRASTRUCTURES, Infrastructure
-from components.settings_cluster_api import ClusterApiSettings, MachineSettings, WorkerSettings
+from components.settings_cluster_api import MachineSettings, MadeClusterSettings, WorkerSettings
 
 Object = dict[str, Any]
 
@@ -56,7 +56,7 @@ def encryption(key: str) -> str:
     )
 
 
-def objects(name: str, namespace: str, settings: ClusterApiSettings, labels: dict[str, str]) -> ApiCluster:
+def objects(name: str, namespace: str, settings: MadeClusterSettings, labels: dict[str, str]) -> ApiCluster:
     """Everything for one cluster.
 
     Args:
@@ -102,7 +102,7 @@ def objects(name: str, namespace: str, settings: ClusterApiSettings, labels: dic
     )
 
 
-def _class(settings: ClusterApiSettings, templates: dict[str, Object]) -> Object:
+def _class(settings: MadeClusterSettings, templates: dict[str, Object]) -> Object:
     def ref(part: str) -> Object:
         found = templates[part]
         named = {"kind": found["kind"], "name": found["metadata"]["name"]}
@@ -122,7 +122,7 @@ def _class(settings: ClusterApiSettings, templates: dict[str, Object]) -> Object
     return {**spec, "workers": {"machineDeployments": workers}} if workers else spec
 
 
-def _cluster(name: str, settings: ClusterApiSettings) -> Object:
+def _cluster(name: str, settings: MadeClusterSettings) -> Object:
     topology: Object = {
         "classRef": {"name": name},
         "version": settings.version,

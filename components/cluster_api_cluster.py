@@ -11,7 +11,7 @@ from components import cluster_api, kube_context
 from components.cluster import provider
 from components.cluster_baseline import object_labels
 from components.labels import namespace_labels
-from components.settings_cluster_api import ClusterApiSettings
+from components.settings_cluster_api import MadeClusterSettings
 
 _KEY_BYTES = 32
 
@@ -25,7 +25,7 @@ class ManagedClusterArgs:
     """Begins the cluster's name and that of its namespace in the management cluster."""
     cluster: str
     """Its name in the settings."""
-    settings: ClusterApiSettings
+    settings: MadeClusterSettings
 
 
 class ManagedCluster(pulumi.ComponentResource):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from components.settings_cluster_api import ClusterApiSettings, MachineSettings
+from components.settings_cluster_api import MachineSettings, MadeClusterSettings
 
 Spec = dict[str, Any]
 
@@ -28,8 +28,8 @@ class Infrastructure:
     optional: tuple[str, ...] = ()
     machines: bool = True
     """Whether its machines are of a kind that the settings must name."""
-    cluster: Callable[[ClusterApiSettings], Spec]
-    machine: Callable[[ClusterApiSettings, MachineSettings, bool], Spec]
+    cluster: Callable[[MadeClusterSettings], Spec]
+    machine: Callable[[MadeClusterSettings, MachineSettings, bool], Spec]
     """The third argument says whether the machine is of the control plane."""
     node_name: str | None = None
     """What the kubelet calls its node: as the cloud's controller knows the machine."""
@@ -51,11 +51,11 @@ def _given(**values: object) -> Spec:
     return {key: value for key, value in values.items() if value is not None}
 
 
-def _aws_cluster(settings: ClusterApiSettings) -> Spec:
+def _aws_cluster(settings: MadeClusterSettings) -> Spec:
     return _given(region=settings.region, sshKeyName=settings.ssh_key)
 
 
-def _aws_machine(settings: ClusterApiSettings, machine: MachineSettings, control: bool) -> Spec:
+def _aws_machine(settings: MadeClusterSettings, machine: MachineSettings, control: bool) -> Spec:
     role = "control-plane" if control else "nodes"
     return _given(
         instanceType=machine.machine,
@@ -68,11 +68,11 @@ def _aws_machine(settings: ClusterApiSettings, machine: MachineSettings, control
     )
 
 
-def _gcp_cluster(settings: ClusterApiSettings) -> Spec:
+def _gcp_cluster(settings: MadeClusterSettings) -> Spec:
     return _given(project=settings.project, region=settings.region)
 
 
-def _gcp_machine(_: ClusterApiSettings, machine: MachineSettings, __: bool) -> Spec:
+def _gcp_machine(_: MadeClusterSettings, machine: MachineSettings, __: bool) -> Spec:
     accelerated = (machine.machine or "").startswith(("a2-", "a3-", "a4-", "g2-"))
     return _given(
         instanceType=machine.machine,
@@ -90,7 +90,7 @@ def _gcp_machine(_: ClusterApiSettings, machine: MachineSettings, __: bool) -> S
     )
 
 
-def _azure_cluster(settings: ClusterApiSettings) -> Spec:
+def _azure_cluster(settings: MadeClusterSettings) -> Spec:
     return _given(
         location=settings.region,
         subscriptionID=settings.subscription,
@@ -102,7 +102,7 @@ def _azure_cluster(settings: ClusterApiSettings) -> Spec:
     )
 
 
-def _azure_machine(settings: ClusterApiSettings, machine: MachineSettings, _: bool) -> Spec:
+def _azure_machine(settings: MadeClusterSettings, machine: MachineSettings, _: bool) -> Spec:
     return _given(
         vmSize=machine.machine,
         image=None if machine.image is None else {"id": machine.image},
@@ -115,7 +115,7 @@ def _azure_machine(settings: ClusterApiSettings, machine: MachineSettings, _: bo
     )
 
 
-def _docker_machine(_: ClusterApiSettings, machine: MachineSettings, __: bool) -> Spec:
+def _docker_machine(_: MadeClusterSettings, machine: MachineSettings, __: bool) -> Spec:
     return _given(customImage=machine.image)
 
 

@@ -47,12 +47,10 @@ class Fit:
     instead: Sequence[str] = ()
 
 
-def pools(settings: "Settings", server: ServerSettings) -> list[Pool]:
-    """The GPU pools of a server's cluster that can be understood; what is wrong with the others is told elsewhere."""
+def pools(settings: "Settings") -> list[Pool]:
+    """The GPU pools that can be understood; what is wrong with the others is told elsewhere."""
     found: list[Pool] = []
     for one in settings.gpu_pools:
-        if settings.cluster_of(one).name != settings.cluster_of(server).name:
-            continue
         try:
             found.append(pool_of(one, settings.namespace))
         except ValueError:
@@ -60,17 +58,77 @@ def pools(settings: "Settings", server: ServerSettings) -> list[Pool]:
     return found
 
 
+def pools_of(settings: "Settings", server: ServerSettings) -> list[Pool]:
+    """Those of them that are in a server's cluster."""
+    home = {one.name: settings.cluster_of(one).name for one in settings.gpu_pools}
+    return [pool for pool in pools(settings) if home[pool.name] == settings.cluster_of(server).name]
+
+
+def assign(settings: "Settings") -> dict[str, Pool]:
+    """Server to the pool that it goes to: the named one, or the smallest GPUs that hold its models and have room left.
+
+    Servers that name their pool come first, then the others in their order, so that the same settings always end alike.
+    """
+    known = pools(settings)
+    left = {pool.name: pool.units for pool in known}
+    found: dict[str, Pool] = {}
+    hosted = [server for server in settings.servers if server.url is None]
+    for server in sorted(hosted, key=lambda one: one.pool is None):
+        try:
+            gpus = sizes.size_of(server).gpus
+            candidates = choose(pools_of(settings, server), server.pool, gpus) if gpus else []
+            holding = [pool for pool in candidates if _holds(server, pool)]
+        except (ConfigurationError, ValueError):
+            # A quantity or a name that is not legal, which its own check tells.
+            continue
+        needed = gpus * server.most_replicas
+        roomy = [pool for pool in holding if left[pool.name] >= needed]
+        # The last one is that with the largest GPUs: what does not fit it fits none.
+        ordered = [*roomy, *holding, *candidates[-1:]]
+        if ordered:
+            found[server.name] = ordered[0]
+            left[ordered[0].name] -= needed
+    return found
+
+
+def _holds(server: ServerSettings, pool: Pool) -> bool:
+    rows = _rows(server, "", room(server, pool), pool)
+    return all(row.verdict is None or row.verdict.fits is not False for row in rows)
+
+
 def pool_for(settings: "Settings", server: ServerSettings) -> Pool | None:
-    """The pool that a server goes to: the named one, or that with the smallest GPUs that hold all its models."""
-    size = sizes.size_of(server)
-    if not size.gpus:
-        return None
-    candidates = choose(pools(settings, server), server.pool, size.gpus)
-    for pool in candidates:
-        rows = _rows(server, "", room(server, pool), pool)
-        if all(row.verdict is None or row.verdict.fits is not False for row in rows):
-            return pool
-    return candidates[-1] if candidates else None
+    """The pool that one server goes to."""
+    return assign(settings).get(server.name)
+
+
+def crowded(settings: "Settings") -> list[Fault]:
+    """Pools that get more servers than they have GPUs for, where not all of these name the pool themselves."""
+    assigned = assign(settings)
+    wanted: dict[str, list[ServerSettings]] = {}
+    for server in settings.servers:
+        if server.name in assigned:
+            wanted.setdefault(assigned[server.name].name, []).append(server)
+    known = {pool.name: pool for pool in pools(settings)}
+    needed = {name: sum(map(_units, there)) for name, there in wanted.items()}
+    if sum(needed.values()) > sum(pool.units for pool in known.values()):
+        # Fewer GPUs than replicas in all is told elsewhere, as is a pool too small for those that name it.
+        return []
+    return [
+        Fault(
+            f"gpuPools[{index}]",
+            f"has {known[pool.name].units} GPUs, and the servers whose models fit no smaller pool "
+            f"({', '.join(server.name for server in wanted[pool.name])}) need {needed[pool.name]} with all their "
+            "replicas. Raise `maxNodes`, or choose another `pool` for one of them",
+        )
+        for index, pool in enumerate(settings.gpu_pools)
+        if pool.name in wanted
+        and needed[pool.name] > known[pool.name].units
+        and any(server.pool is None for server in wanted[pool.name])
+    ]
+
+
+def _units(server: ServerSettings) -> int:
+    return sizes.size_of(server).gpus * server.most_replicas
 
 
 def room(server: ServerSettings, pool: Pool | None) -> Room:
@@ -88,16 +146,18 @@ def room(server: ServerSettings, pool: Pool | None) -> Room:
 def fits(settings: "Settings") -> list[Fit]:
     """Every model of every server in the cluster, looked at."""
     found: list[Fit] = []
+    assigned = assign(settings)
     for index, server in enumerate(settings.servers):
         if server.url is not None:
             continue
+        near = pools_of(settings, server)
         try:
-            pool = pool_for(settings, server)
+            pool = assigned.get(server.name)
             rows = list(_rows(server, f"servers[{index}]", room(server, pool), pool))
         except (ConfigurationError, ValueError):
             # A quantity or a name that is not legal, which its own check tells.
             continue
-        found += [_with_suggestions(server, row, pools(settings, server)) for row in rows]
+        found += [_with_suggestions(server, row, near) for row in rows]
     return found
 
 
@@ -115,7 +175,7 @@ def faults(settings: "Settings") -> list[Fault]:
             )
         if one.verdict is not None and one.verdict.fits is False and settings.fit.over == "refuse":
             found.append(Fault(one.path, problem(one)))
-    return found
+    return found + crowded(settings)
 
 
 def notes(settings: "Settings") -> list[str]:
@@ -128,7 +188,11 @@ def notes(settings: "Settings") -> list[str]:
             found.append(f"{one.path}: `{one.model}` {one.verdict}: no pool says which GPUs `{one.server}` gets")
         elif one.verdict is not None and one.verdict.fits is False and settings.fit.over == "note":
             found.append(f"{one.path}: {problem(one)}")
-    return found + [note for server in settings.servers if server.url is None for note in _turns(settings, server)]
+    assigned = assign(settings)
+    for server in settings.servers:
+        if server.url is None:
+            found += _turns(server, assigned.get(server.name))
+    return found
 
 
 def problem(one: Fit) -> str:
@@ -248,12 +312,12 @@ def _other_rooms(server: ServerSettings, known: Sequence[Pool]) -> dict[str, Roo
     return found
 
 
-def _turns(settings: "Settings", server: ServerSettings) -> Iterator[str]:
+def _turns(server: ServerSettings, pool: Pool | None) -> Iterator[str]:
     """Models that are to stay in memory, and together do not fit: they would take turns."""
     preloaded = [model for model in server.models if model.preload]
     try:
         rows = [
-            check(found, serving_of(server.ollama, model), room(server, pool_for(settings, server)))
+            check(found, serving_of(server.ollama, model), room(server, pool))
             for model in preloaded
             if (found := facts_of(model, server)[0]) is not None
         ]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components import fit_check, gpu_node_pool, model_store_objects, sizes, wanted_models
+from components import echo_service_objects, fit_check, gpu_node_pool, model_store_objects, sizes, wanted_models
 from components import ollama_server_objects as objects
 from components.cluster import Cluster, ClusterArgs, LostCluster
 from components.cluster_api_cluster import ManagedCluster, ManagedClusterArgs
@@ -113,6 +113,8 @@ def _cluster(config: Settings, settings: ListedClusterSettings, name: str, opts:
     demands = [sizes.demand_of(server) for server in servers_on(config, settings)]
     if config.model_store.enabled:
         demands.append(model_store_objects.size(config.model_store.storage).demand(1))
+    if settings.name == config.all_clusters[0].name:
+        demands += echo_service_objects.demands(config.echo)
     return Cluster(
         name,
         ClusterArgs(

@@ -10,6 +10,7 @@ import pulumi_kubernetes as k8s
 from components import cluster_baseline as baseline
 from components import gpu_device_plugin as plugin
 from components import gpu_pool_objects as objects
+from components import kube_context
 from components.cluster import Cluster
 from components.gpu_pools import Pool, global_name, labels_of, pool_of, taints_of
 from components.labels import labels, selector_labels
@@ -103,7 +104,7 @@ class GpuNodePool(pulumi.ComponentResource):
                 "namespace": cluster_api.namespace,
                 "labels": self._labels,
                 # Machines take minutes and a cloud's mood; pods wait for them, a deploy need not.
-                "annotations": {**objects.machine_pool_annotations(self._settings), **_SKIP_AWAIT},
+                "annotations": {**objects.machine_pool_annotations(self._settings, self.pool), **_SKIP_AWAIT},
             },
             spec=objects.machine_pool(self._settings, cluster_api),
             # The cluster autoscaler's, from the first on.
@@ -219,7 +220,11 @@ def register(
         cluster: the cluster.
         prefix: begins the Pulumi names.
         parent: of the pools.
+
+    Raises:
+        pulumi.RunError: management clusters that the kubeconfig does not know, before the first pool is registered.
     """
+    _check_contexts(settings)
     return [
         GpuNodePool(
             f"{prefix}{one.name}",
@@ -229,6 +234,18 @@ def register(
         for one in settings.gpu_pools
         if settings.cluster_of(one).name == name
     ]
+
+
+def _check_contexts(settings: Settings) -> None:
+    problems: list[str] = []
+    for index, one in enumerate(settings.gpu_pools):
+        if one.cluster_api is not None and one.cluster_api.context is not None:
+            try:
+                kube_context.load(one.cluster_api.context)
+            except kube_context.KubeContextError as error:
+                problems.append(f"gpuPools[{index}].clusterApi.context: {error}")
+    if problems:
+        raise pulumi.RunError("\n".join(problems))
 
 
 def _node_level() -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from components.gpu_pools import labels_of, nodes_of, profile_of, taints_of
+from components.gpu_pools import Pool, labels_of, nodes_of, profile_of, taints_of
 from components.node_taints import spelled
 from components.settings_gpu import ClusterApiSettings, GpuPoolSettings, KarpenterSettings, ReferenceSettings
 from fit.accelerators import ACCELERATORS
@@ -76,16 +76,15 @@ def machine_pool(settings: GpuPoolSettings, cluster_api: ClusterApiSettings) -> 
     }
 
 
-def machine_pool_annotations(settings: GpuPoolSettings) -> dict[str, str]:
+def machine_pool_annotations(settings: GpuPoolSettings, pool: Pool) -> dict[str, str]:
     """Bounds for the cluster autoscaler, and what a node would have, so that it can start from none."""
-    card = ACCELERATORS[settings.accelerator]
     labels = ",".join(f"{key}={value}" for key, value in sorted(labels_of(settings).items()))
     taints = ",".join(f"{taint.key}={taint.value or ''}:{taint.effect}" for taint in taints_of(settings))
     found = {
         f"{_AUTOSCALER}-min-size": str(settings.min_nodes),
         f"{_AUTOSCALER}-max-size": str(nodes_of(settings)),
-        f"{_CAPACITY}/gpu-count": str(settings.gpus_per_node),
-        f"{_CAPACITY}/gpu-type": card.resource,
+        f"{_CAPACITY}/gpu-count": str(pool.units_per_node),
+        f"{_CAPACITY}/gpu-type": pool.resource,
         f"{_CAPACITY}/labels": labels,
     }
     return {**found, f"{_CAPACITY}/taints": taints} if taints else found

@@ -5,6 +5,9 @@ PART_OF = "echorator"
 OLLAMA_CLIENT = "echorator.dev/ollama-client"
 """A pod with this label set to "true", in one of the stack's namespaces, may talk to the Ollama servers."""
 
+ECHO_CLIENT = "echorator.dev/echo-client"
+"""A pod with this label set to "true", in one of the stack's namespaces, may talk to the echo service."""
+
 
 def selector_labels(*, name: str, instance: str, component: str) -> dict[str, str]:
     """What a Service or StatefulSet selects by.

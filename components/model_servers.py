@@ -6,7 +6,9 @@ from typing import Any, TypedDict, cast
 import pulumi
 
 from components import cluster_contexts, settings
+from components.echo_service import EchoService, EchoServiceArgs
 from components.fleet import Fleet
+from components.monitoring_stack import MonitoringStack
 from components.placed_servers import place_server
 from components.settings import SettingsError
 from components.settings_faults import Fault
@@ -29,6 +31,14 @@ class ModelServersArgs(TypedDict, total=False):
     """Ollama servers and their models."""
     imageDigests: dict[str, str] | None
     """Image to digest."""
+    gpuPools: list[dict[str, Any]] | None
+    """Pools of nodes with GPUs."""
+    fit: dict[str, Any] | None
+    """What is done where a model does not fit."""
+    echo: dict[str, Any] | None
+    """The service in front of the servers."""
+    monitoring: dict[str, Any] | None
+    """Prometheus, its rules, and whom it tells."""
 
 
 class ModelServers(pulumi.ComponentResource):
@@ -54,6 +64,12 @@ class ModelServers(pulumi.ComponentResource):
             wanted.name: place_server(config, fleet, wanted, parent=self, prefix=f"{name}-")
             for wanted in config.servers
         }
+        if config.echo.enabled and fleet.primary is not None:
+            home = fleet.primary.cluster
+            own = pulumi.ResourceOptions(parent=self, depends_on=[home])
+            EchoService(f"{name}-echo", EchoServiceArgs.of(config, home), own)
+        if config.monitoring.enabled and fleet.primary is not None:
+            MonitoringStack.of(config, fleet.primary.cluster, parent=self, prefix=f"{name}-")
         self.namespace = pulumi.Output.from_input(f"{config.namespace}-models")
         self.endpoints = pulumi.Output.all(**{key: one.server.endpoint for key, one in placed.items()}).apply(
             lambda urls: {key: str(url) for key, url in urls.items()}

@@ -37,6 +37,8 @@ class OllamaServerArgs:
     api_server: pulumi.Input[Sequence[Mapping[str, Any]]] = ()
     """Addresses of the API server as pods reach it, `{"ip", "port"}`; without them agents only read their files."""
     api_server_cidrs: Sequence[str] = ()
+    echo: dict[str, str] | None = None
+    """Selector of the echo service's pods; None where there is none."""
     image_digests: Mapping[str, str] = field(default_factory=dict[str, str])
     ollama: OllamaSettings = field(default_factory=OllamaSettings)
     expose: ExposeSettings = field(default_factory=ExposeSettings)

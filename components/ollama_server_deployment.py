@@ -57,7 +57,10 @@ class Deployment:
             objects.network_policy(
                 selected,
                 objects.ingress_rules(
-                    prefix=self._cluster.prefix, expose=args.expose, api_server_cidrs=args.api_server_cidrs
+                    prefix=self._cluster.prefix,
+                    expose=args.expose,
+                    api_server_cidrs=args.api_server_cidrs,
+                    echo=args.echo,
                 ),
                 objects.egress_rules(pulls=not self._shared, store=args.store, api_server=args.api_server),
             ),
@@ -238,7 +241,7 @@ class Deployment:
             called,
             objects.network_policy(
                 selected,
-                objects.agent_rules(args.api_server_cidrs),
+                objects.agent_rules(args.api_server_cidrs, args.echo),
                 objects.egress_rules(pulls=True, store=args.store, api_server=args.api_server),
             ),
             labels,

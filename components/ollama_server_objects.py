@@ -53,7 +53,9 @@ def headless_selector(server: str, volume: VolumeSettings) -> dict[str, str]:
     return {key: value for key, value in selector(server).items() if not key.endswith("/component")}
 
 
-def ingress_rules(*, prefix: str, expose: ExposeSettings, api_server_cidrs: Sequence[str]) -> list[dict[str, Any]]:
+def ingress_rules(
+    *, prefix: str, expose: ExposeSettings, api_server_cidrs: Sequence[str], echo: dict[str, str] | None = None
+) -> list[dict[str, Any]]:
     """Who may reach the replicas: pods marked as clients, and whom the settings name.
 
     A deploy looks at the agents through the API server's proxy to the pod. Where the API server runs on the pod's own
@@ -65,13 +67,18 @@ def ingress_rules(*, prefix: str, expose: ExposeSettings, api_server_cidrs: Sequ
         "podSelector": {"matchLabels": {OLLAMA_CLIENT: "true"}},
     }
     asking = {"from": [clients, *ollama_expose.peers(expose)], "ports": workload.tcp(GATE_PORT)}
-    return [asking, *agent_rules(api_server_cidrs)]
+    return [asking, *agent_rules(api_server_cidrs, echo)]
 
 
-def agent_rules(api_server_cidrs: Sequence[str]) -> list[dict[str, Any]]:
-    """Lets the API server in. A rule whose `from` is empty lets everybody in, so then there is none."""
-    blocks = [{"ipBlock": {"cidr": cidr}} for cidr in api_server_cidrs]
-    return [{"from": blocks, "ports": workload.tcp(GATE_PORT, AGENT_PORT)}] if blocks else []
+def agent_rules(api_server_cidrs: Sequence[str], echo: dict[str, str] | None = None) -> list[dict[str, Any]]:
+    """Lets in the API server, and the echo service, which asks agents what their replicas have.
+
+    A rule whose `from` is empty lets everybody in, so then there is none.
+    """
+    peers: list[dict[str, Any]] = [{"ipBlock": {"cidr": cidr}} for cidr in api_server_cidrs]
+    if echo is not None:
+        peers.append({"podSelector": {"matchLabels": echo}})
+    return [{"from": peers, "ports": workload.tcp(GATE_PORT, AGENT_PORT)}] if peers else []
 
 
 def egress_rules(

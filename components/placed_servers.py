@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components import sizes, wanted_models
+from components import echo_service_objects, sizes, wanted_models
 from components.fleet import Fleet
 from components.ollama_model import OllamaModel, bring
 from components.ollama_server import OllamaServer, OllamaServerArgs
-from components.placement import placement_of
+from components.placement import placements
 from components.settings import Settings
 from components.settings_server import ServerSettings
 
@@ -47,8 +47,9 @@ def place_server(
             store=None if place is None else place.store_selector,
             api_server=() if place is None else place.cluster.api_server,
             api_server_cidrs=() if place is None else place.settings.api_server_cidrs,
+            echo=echo_service_objects.asking(config.echo, config.namespace) if config.on_primary(wanted) else None,
             image_digests=config.image_digests,
-            placement=placement_of(config, wanted),
+            placement=placements(config)[wanted.name],
         ),
         pulumi.ResourceOptions(parent=parent, depends_on=[] if place is None else [place.cluster, *place.pools]),
     )

@@ -3,7 +3,7 @@
 from typing import Any
 
 from components import fit_check
-from components.gpu_pools import POOL_LABEL, Placement
+from components.gpu_pools import POOL_LABEL, Placement, Pool
 from components.settings import Settings
 from components.settings_server import ServerSettings
 
@@ -14,11 +14,15 @@ _PREFERRED = 50
 _AVOIDED = 100
 
 
-def placement_of(settings: Settings, server: ServerSettings) -> Placement:
-    """How a server's pods are placed: on its pool's nodes alone, or off all pools where it needs no GPU."""
+def placements(settings: Settings) -> dict[str, Placement]:
+    """Server to how its pods are placed: on its pool's nodes alone, or off all pools where it needs no GPU."""
+    assigned = fit_check.assign(settings)
+    return {server.name: _placed(settings, server, assigned.get(server.name)) for server in settings.servers}
+
+
+def _placed(settings: Settings, server: ServerSettings, pool: Pool | None) -> Placement:
     if server.url is not None:
         return Placement()
-    pool = fit_check.pool_for(settings, server)
     placed = Placement() if pool is None else pool.placement()
     wanted = preferences(server.resource_class, avoids_gpus=pool is None and bool(settings.gpu_pools))
     return placed.preferring(wanted)

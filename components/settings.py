@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError
 from components import cluster_contexts, fit_check, settings_checks
 from components.settings_base import Section
 from components.settings_cluster import SHORT_NAME, ClusterSettings, ListedClusterSettings
+from components.settings_echo import EchoSettings
 from components.settings_faults import Fault, shape_faults
 from components.settings_gpu import FitSettings, GpuPoolSettings
 from components.settings_memory import MemorySettings
@@ -35,6 +36,8 @@ class Settings(Section):
     model_store: ModelStoreSettings = ModelStoreSettings()
     memory: MemorySettings = MemorySettings()
     servers: Annotated[tuple[ServerSettings, ...], Field(strict=False)] = ()
+    echo: EchoSettings = EchoSettings()
+    """The service in front of the servers; on the primary cluster, for its servers and adopted ones."""
     monitoring: MonitoringSettings = MonitoringSettings()
     gpu_pools: Annotated[tuple[GpuPoolSettings, ...], Field(strict=False)] = ()
     fit: FitSettings = FitSettings()
@@ -49,6 +52,10 @@ class Settings(Section):
             return tuple(sorted(self.clusters, key=lambda one: one.role != "primary"))
         short = {name: getattr(self.cluster, name) for name in ClusterSettings.model_fields}
         return (ListedClusterSettings.model_construct(name=SHORT_NAME, role="primary", lost=False, **short),)
+
+    def on_primary(self, server: ServerSettings) -> bool:
+        """Whether a server that is made here runs on the primary cluster, where the echo service is."""
+        return self.cluster_of(server).name == self.all_clusters[0].name
 
     def cluster_of(self, one: ServerSettings | GpuPoolSettings) -> ListedClusterSettings:
         """Where a server that is made here runs, or a pool's nodes are."""

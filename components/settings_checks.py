@@ -8,6 +8,7 @@ from components import (
     settings_checks_cluster_api,
     settings_checks_clusters,
     settings_checks_create,
+    settings_checks_echo,
     settings_checks_expose,
     settings_checks_gpu,
     settings_checks_memory,
@@ -36,6 +37,7 @@ _CHECKS: tuple[Check, ...] = (
     *settings_checks_expose.CHECKS,
     *settings_checks_pod.CHECKS,
     *settings_checks_gpu.CHECKS,
+    *settings_checks_echo.CHECKS,
 )
 _SERVER_CHECKS: tuple[ServerCheck, ...] = (
     *settings_checks_servers.SERVER_CHECKS,

@@ -92,7 +92,18 @@ def _nodes(path: str, pool: Raw) -> Iterator[Fault]:
         yield Fault(f"{path}.minNodes", f"is {low}, more than `maxNodes` ({high})")
     if low and pool.get("clusterApi") is None:
         yield Fault(f"{path}.minNodes", "is kept by Cluster API alone. Leave it out")
+    if pool.get("karpenter") is not None:
+        yield from _whole_cards(path, pool)
     yield from number_faults(f"{path}.karpenter.weight", mapping(pool.get("karpenter")).get("weight"), 1, 100)
+
+
+def _whole_cards(path: str, pool: Raw) -> Iterator[Fault]:
+    """What Karpenter's clouds say of an instance is its cards; a pod that asks for anything else gets no node."""
+    told = "Karpenter makes nodes for whole GPUs that pods ask for by number. Use nodes that are there, or `clusterApi`"
+    if mapping(pool.get("mig")):
+        yield Fault(f"{path}.mig", told)
+    if pool.get("devices") == "dra":
+        yield Fault(f"{path}.devices", f"is `dra`. {told}")
 
 
 def _sharing(path: str, pool: Raw) -> Iterator[Fault]:

@@ -8,7 +8,9 @@ from components.settings_faults import Fault, listed
 from components.settings_grammar import namespace_faults, object_faults, quantity_faults
 from components.settings_raw import Check, Raw, mapping, maps, texts, twice
 from replica_agent.buckets import FIRST_TOKEN_SECONDS, TOKEN_RATES
+from responder.config import ACTS
 
+_MOST_REPLICAS = 100
 SEVERITIES = ("critical", "warning", "info")
 
 _DURATION = re.compile(r"[1-9][0-9]*(h|d|w|y)")
@@ -98,6 +100,16 @@ def _mode(raw: Raw) -> Iterator[Fault]:
         yield Fault("monitoring.runbooks", f"`{runbooks}` must be a path or an address without a slash at its end")
 
 
+def _responder(raw: Raw) -> Iterator[Fault]:
+    found = mapping(mapping(raw.get("monitoring")).get("responder"))
+    for where, text in texts(found.get("allow"), "monitoring.responder.allow"):
+        if text not in ACTS:
+            yield Fault(where, f"`{text}` is no act. Legal values: {listed(ACTS)}")
+    yield from _between("monitoring.responder.maxReplicas", found.get("maxReplicas"), 1, _MOST_REPLICAS)
+    if found.get("enabled") is True and mapping(raw.get("monitoring")).get("mode") == "existing":
+        yield Fault("monitoring.responder.enabled", "needs the Alertmanager that `mode: bring` brings. Leave it out")
+
+
 def _between(path: str, value: object, least: int, most: int) -> Iterator[Fault]:
     if isinstance(value, int) and not isinstance(value, bool) and not least <= value <= most:
         yield Fault(path, f"must be a whole number from {least} to {most}, not {value}")
@@ -112,4 +124,4 @@ def _url(path: str, text: object) -> Iterator[Fault]:
         )
 
 
-CHECKS: tuple[Check, ...] = (_prometheus, _remote_write, _alertmanager, _objectives, _mode)
+CHECKS: tuple[Check, ...] = (_prometheus, _remote_write, _alertmanager, _objectives, _mode, _responder)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from components.settings_base import Section, Texts
-from components.settings_cluster_api import ClusterApiSettings
+from components.settings_cluster_api import MadeClusterSettings
 
 SHORT_NAME = "cluster"
 """What the one cluster of the setting `cluster` is called."""
@@ -38,7 +38,7 @@ class ClusterSettings(Section):
 
     mode: Literal["adopt", "clusterApi"] = "adopt"
     """Whether it is there already, or Cluster API makes it."""
-    cluster_api: ClusterApiSettings | None = None
+    cluster_api: MadeClusterSettings | None = None
     """For `clusterApi`."""
     context: str | None = None
     """A context of the kubeconfig; the current one where none is named. With `clusterApi` none is named until the

@@ -20,7 +20,7 @@ class MachineSettings(Section):
     none is given."""
 
 
-class TaintSettings(Section):
+class WorkerTaintSettings(Section):
     """What holds pods off that do not tolerate it."""
 
     key: str
@@ -35,10 +35,10 @@ class WorkerSettings(MachineSettings):
     replicas: int = 1
     labels: dict[str, str] = Field(default_factory=dict[str, str])
     """Of the nodes."""
-    taints: Annotated[tuple[TaintSettings, ...], Field(strict=False)] = ()
+    taints: Annotated[tuple[WorkerTaintSettings, ...], Field(strict=False)] = ()
 
 
-class ClusterApiSettings(Section):
+class MadeClusterSettings(Section):
     """What Cluster API is told."""
 
     management: str

@@ -73,6 +73,18 @@ class ObjectiveSettings(Section):
     """Share of answers that reach it."""
 
 
+class ResponderSettings(Section):
+    """Acts on alerts, from a short list of acts."""
+
+    enabled: bool = False
+    dry_run: bool = True
+    """Says what it would do, and does nothing."""
+    allow: Texts = ("restart-stuck-pull",)
+    """Acts that it may take: `restart-stuck-pull`, `cordon-replica`, `scale-up`."""
+    max_replicas: int = 10
+    """`scale-up` goes no further."""
+
+
 class MonitoringSettings(Section):
     """Monitoring of the stack."""
 
@@ -80,7 +92,7 @@ class MonitoringSettings(Section):
     mode: Literal["bring", "existing"] = "bring"
     """`existing`: a Prometheus Operator runs already, and its Prometheus finds our monitors and rules by label."""
     images: Literal["upstream", "debian"] = "upstream"
-    """`debian`: the local cluster's stand-ins, built from Debian's packages."""
+    """`debian`: the local cluster's stand-ins for Alertmanager and the node exporter, of Debian's packages."""
     labels: dict[str, str] = Field(default_factory=dict[str, str])
     """`existing`: what that Prometheus selects monitors and rules by."""
     scraper_namespace: str | None = None
@@ -98,3 +110,4 @@ class MonitoringSettings(Section):
     """Put the dashboards into ConfigMaps, where the sidecar of Grafana's chart finds them by their label."""
     runbooks: str = "docs/runbooks"
     """Beginning of the address of a runbook: alerts link to `<runbooks>/<alert>.md`."""
+    responder: ResponderSettings = ResponderSettings()

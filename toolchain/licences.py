@@ -21,7 +21,7 @@ from toolchain.images.packages import Package, python_packages
 PAGE = paths.CHECKOUT / "docs" / "licences.md"
 LOCK = paths.CHECKOUT / "uv.lock"
 _PROJECT = "echorator"
-_USES = {"program": "program and toolchain", "runtime": "runtime image"}
+_USES = {"program": "program and toolchain", "runtime": "runtime image", "echo": "echo image"}
 
 
 def section(text: str, name: str, content: str | None = None) -> str:
@@ -47,13 +47,18 @@ def locked_uses(lock: Mapping[str, Any]) -> dict[str, str]:
     needs = {str(one["name"]): [str(need["name"]) for need in one.get("dependencies", [])] for one in entries}
     project = next(one for one in entries if one["name"] == _PROJECT)
     groups: dict[str, list[dict[str, Any]]] = project.get("dev-dependencies", {})
-    roots = {"program": needs[_PROJECT], "runtime": [str(need["name"]) for need in groups["runtime"]]}
+    roots = {"program": needs[_PROJECT], "runtime": _named(groups.get("runtime", [])), "echo": []}
+    roots["echo"] = roots["runtime"] + _named(groups["echo"]) if "echo" in groups else []
     reached = {use: _closure(names, needs) for use, names in roots.items()}
     return {
         name: ", ".join(_USES[use] for use in _USES if name in reached[use]) or "development"
         for name in sorted(needs)
         if name != _PROJECT
     }
+
+
+def _named(needs: Iterable[Mapping[str, Any]]) -> list[str]:
+    return [str(need["name"]) for need in needs]
 
 
 def _closure(names: Iterable[str], needs: Mapping[str, Iterable[str]]) -> set[str]:

@@ -7,11 +7,12 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from components.memory_manifest import KEPT
-from toolchain import catalog, monitoring, paths
+from toolchain import catalog, extras, monitoring, paths
 from toolchain.build import progress
 from toolchain.build.builder import Builder
 from toolchain.build.progress import Reporter
-from toolchain.images import ImageSpec, build_and_push, images, monitoring_images, prefetch
+from toolchain.extras import NONE, Extra
+from toolchain.images import ImageSpec, build_and_push, images, prefetch
 from toolchain.models.make import make_models
 from toolchain.node.layout import NODE_ADDRESS, REGISTRY_PORT, REQUIRED_TOOLS, NodeLayout
 from toolchain.node.node import Node
@@ -50,20 +51,20 @@ def _keep_manifest(tools: catalog.Tools) -> None:
 class LocalCluster:
     """Brings the local cluster up while the later tools are still being built."""
 
-    def __init__(self, builder: Builder, reporter: Reporter | None = None, *, with_monitoring: bool = False) -> None:
+    def __init__(self, builder: Builder, reporter: Reporter | None = None, *, wanted: frozenset[Extra] = NONE) -> None:
         """Prepare.
 
         Args:
-            builder: was started with ``CLUSTER_TOOLS``, and for a monitoring stack ``catalog.MONITORING_TOOLS``.
+            builder: was started with ``CLUSTER_TOOLS`` and the tools of the extras.
             reporter: where progress is shown; the process's one when None.
-            with_monitoring: whether a monitoring stack of its own can be deployed on it.
+            wanted: what can be deployed on it besides.
         """
         self._builder = builder
         self._reporter = reporter if reporter is not None else progress.reporter()
-        self._monitoring = with_monitoring
+        self._wanted = wanted
 
     def _images(self) -> tuple[ImageSpec, ...]:
-        return (*images(), *(monitoring_images() if self._monitoring else ()))
+        return (*images(), *extras.images(self._wanted))
 
     def up(self) -> Node:
         """Start or mend the node and fill its registry; returns when every add-on is available."""
@@ -77,13 +78,13 @@ class LocalCluster:
             node.start(tell)
             port = node.forward(REGISTRY_FORWARD, REGISTRY_INSIDE, tell)
         registry = f"http://127.0.0.1:{port}"
-        tools = self._builder.wait_for((*FILL_TOOLS, *(catalog.MONITORING_TOOLS if self._monitoring else ())))
+        tools = self._builder.wait_for((*FILL_TOOLS, *extras.tools(self._wanted)))
         _keep_manifest(tools)
         with self._step("Filling the registry with images") as tell:
             build_and_push(self._images(), tools=tools, registry_url=registry, work_dir=cache, progress=tell)
         with self._step("Starting DNS, storage and the registry's Service") as tell:
             node.install_addons(tell)
-            if self._monitoring:
+            if Extra.MONITORING in self._wanted:
                 with node.api() as api:
                     monitoring.install_definitions(api, tools.path(monitoring.DEFINITIONS), tell)
         with self._step("Filling the registry with models") as tell:

@@ -10,9 +10,6 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from toolchain import catalog
 from toolchain.images import ImageError
@@ -30,16 +27,6 @@ _PACKAGES = Debs(alone=("prometheus", "prometheus-alertmanager", "prometheus-nod
 _KIND = re.compile(r"^kind: CustomResourceDefinition$", re.MULTILINE)
 _NAME = re.compile(r"^  name: ([a-z.]+\.monitoring\.coreos\.com)$", re.MULTILINE)
 _PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-
-
-def wanted(config: Path) -> bool:
-    """Whether a stack's configuration file asks for a monitoring stack of its own."""
-    if not config.is_file():
-        return False
-    content: dict[str, Any] = yaml.safe_load(config.read_text()) or {}
-    config_values: dict[str, Any] = content.get("config") or {}
-    values: dict[str, Any] = config_values.get("echorator:monitoring") or {}
-    return values.get("enabled") is True
 
 
 def definitions(bundle: str) -> Iterator[tuple[str, str]]:

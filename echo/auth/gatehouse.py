@@ -55,7 +55,7 @@ class Gatehouse:
     """
 
     def __init__(self, config: AuthConfig, keys: Keys, rates: Rates, on_failure: Callable[[str], None]) -> None:
-        self.config = config
+        self.config: AuthConfig = config
         self.keys = keys
         self.rates = rates
         self._oidc = Oidc(config.oidc) if config.oidc is not None else None

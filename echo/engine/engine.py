@@ -207,7 +207,8 @@ class Engine:
     async def _relay(self, passage: _Passage, replica: Replica, answer: aiohttp.ClientResponse, first: bytes) -> None:
         outlet = passage.outlet
         kind = answer.headers.get("content-type", "")
-        await outlet.begin(answer.status, end_to_end(answer.raw_headers), kind, close=self.drain.draining)
+        headers = [(name.lower(), value) for name, value in end_to_end(answer.raw_headers)]
+        await outlet.begin(answer.status, headers, kind, close=self.drain.draining)
         piece = first
         try:
             while piece:

@@ -37,13 +37,8 @@ class _Ready:
 
     @property
     def text(self) -> str:
-        """What is embedded."""
-        return searchable(self.record["content"], self.record["context"])
-
-
-def searchable(content: str, context: str) -> str:
-    """The text that a memory is found by."""
-    return f"{context}\n{content}" if context else content
+        """What is embedded: the content alone, which measured better than with its context."""
+        return str(self.record["content"])
 
 
 async def encode(context: Context, memories: Iterable[NewMemory]) -> list[Encoded]:

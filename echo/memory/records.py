@@ -58,8 +58,8 @@ class NewMemory:
     content: str
     kind: MemoryKind = MemoryKind.EPISODIC
     context: str = ""
-    """Text beside it, such as the turn before or the session's date: it helps to find the memory, is embedded and
-    indexed with it, and is not part of it."""
+    """Text beside it, such as the turn before or the session's date: its words find the memory too. It is not
+    embedded, and no part of the memory."""
     embedding: Sequence[float] | None = None
     """A vector that is there already, of the space's width; None has the embedder make it."""
     importance: float = 0.5

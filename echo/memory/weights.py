@@ -13,7 +13,7 @@ class RetrievalWeights:
 
     rrf_k: int = 60
     """Of reciprocal rank fusion (Cormack, Clarke and Buettcher, 2009)."""
-    vector: float = 1.0
+    vector: float = 0.5
     text: float = 1.0
     graph: float = 0.5
     candidates: int = 60
@@ -33,7 +33,7 @@ class RetrievalWeights:
     """Edges followed from one memory: the heaviest."""
     exact_below: int = 10_000
     """A space with no more live memories than this is searched one by one, whether or not it has an index."""
-    text_budget: int = 20_000
+    text_budget: int = 5_000
     """Postings that one query reads: the rarest words first."""
 
 

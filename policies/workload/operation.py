@@ -117,7 +117,7 @@ def liveness(item: Item, _: Facts) -> Iterator[Finding]:
     parameters={
         "least": Parameter(2.0, "Replicas at least."),
         "single": Parameter(
-            ["model-store", "prometheus-operator"], "Names of workloads that have one replica by design."
+            ["model-store", "prometheus-operator", "responder"], "Names of workloads that have one replica by design."
         ),
     },
 )

@@ -110,14 +110,14 @@ async def run(
 async def _encode(space: MemorySpace, conversation: Conversation, embed: Embed) -> None:
     turns = conversation.turns
     befores = [None, *turns[:-1]]
-    vectors = embed([embedded(turn, before) for turn, before in zip(turns, befores, strict=True)])
+    vectors = embed([turn.said for turn in turns])
     batch = [as_memory(*each) for each in zip(turns, befores, vectors, strict=True)]
     for start in range(0, len(batch), BATCH):
         await space.encode(batch[start : start + BATCH])
 
 
 def embedded(turn: Turn, before: Turn | None) -> str:
-    """The text that a turn's vector is made of, as the library would: context, then content."""
+    """A turn with what stands beside it."""
     return f"{context_of(turn, before)}\n{turn.said}"
 
 

@@ -17,7 +17,7 @@ import pytest
 from components import fit_check, ollama_pod, settings, sizes
 from components import ollama_server_objects as objects
 from components.ollama_pod import PodPlan
-from components.placement import placement_of
+from components.placement import placements
 from tests.simulated.cluster import simulated
 from tests.simulated.nodes import NODES, node, ready
 from tests.support.kube import Kube, wait_for
@@ -42,7 +42,7 @@ def stack() -> settings.Settings:
         "maxNodes": MOST_NODES,
         "existing": {"selector": {"echorator.dev/pool": "bench"}},
     }
-    server = {**SERVER, "models": [], "gpus": 1, "replicas": MOST_REPLICAS // SERVERS}
+    server: dict[str, Any] = {**SERVER, "models": [], "gpus": 1, "replicas": MOST_REPLICAS // SERVERS}
     return settings.validate(
         {"gpuPools": [pool], "servers": [{**server, "name": f"s{index}"} for index in range(SERVERS)]}
     )
@@ -57,7 +57,7 @@ def stateful_set(config: settings.Settings, server: settings.ServerSettings) -> 
         size=sizes.size_of(server),
         priority="bench-models",
         claim="models",
-        placement=placement_of(config, server),
+        placement=placements(config)[server.name],
     )
     template = ollama_pod.template(plan)
     spec = objects.stateful_set(

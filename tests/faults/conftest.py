@@ -22,12 +22,12 @@ from toolchain.node.node import Node
 
 TIMES = "ECHORATOR_FAULT_TIMES"
 _ORDER = (
-    "test_memory",
     "test_kills",
     "test_registry",
     "test_models",
     "test_deploys",
     "test_rolling",
+    "test_echo",
     "test_second_stack",
     "test_end",
 )

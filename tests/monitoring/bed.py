@@ -6,7 +6,7 @@ What a node or a GPU would tell comes from an exporter of ours: this machine has
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -35,7 +35,7 @@ container_spec_memory_limit_bytes{namespace="models",pod="chat-0",container="oll
 
 
 @contextmanager
-def exporter(text: str) -> Iterator[str]:
+def exporter(text: str) -> Generator[str]:
     """Serve a text as metrics; yields its address."""
 
     class Handler(BaseHTTPRequestHandler):

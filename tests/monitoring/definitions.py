@@ -47,7 +47,7 @@ def _map(value: Mapping[str, Any], schema: Mapping[str, Any], place: str) -> Ite
         if key in properties:
             yield from strange(item, properties[key], f"{place}.{key}")
         elif isinstance(more, Mapping):
-            yield from strange(item, more, f"{place}.{key}")
+            yield from strange(item, cast("Mapping[str, Any]", more), f"{place}.{key}")
         elif not open_ended:
             yield f"{place}.{key}"
     yield from (f"{place}.{key} is missing" for key in schema.get("required", []) if key not in value)

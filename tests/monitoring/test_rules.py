@@ -1,6 +1,6 @@
 """Every alert fires where it should and stays silent where it should not, says promtool; each has a runbook.
 
-The series are made up; tests/integration/test_monitoring.py asks a real Prometheus for those that exist.
+The series are made up; tests/drill/test_stack.py asks a real Prometheus for those that exist.
 """
 
 from __future__ import annotations

@@ -50,8 +50,13 @@ def load(text: str) -> Objects:
 
 
 def stack_config(stack: str) -> dict[str, str]:
-    """A stack's configuration as Pulumi hands it over: texts as they are, the rest as JSON."""
-    config: dict[str, Any] = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
+    """A stack's configuration as Pulumi hands it over: texts as they are, the rest as JSON.
+
+    A committed stack's, or that of an example.
+    """
+    file = ROOT / f"Pulumi.{stack}.yaml"
+    file = file if file.exists() else ROOT / "examples" / stack / file.name
+    config: dict[str, Any] = yaml.safe_load(file.read_text())["config"]
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
 
 

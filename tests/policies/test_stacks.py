@@ -31,6 +31,7 @@ FILLED_IN: Mapping[str, Mapping[str, str]] = {
 UNNOTICED: Mapping[str, str] = {
     r"- .*[cC]ontainers\.\d+\.securityContext\.runAsNonRoot$": "the pod's own setting holds for the container",
     r"- spec\.template\.spec\.securityContext\.runAsNonRoot$": "each container's own setting holds",
+    r"Deployment echo-pods: - .*\.fsGroup$": "it has no volume that keeps anything",
     r"- .*\.volumes$": "the API server refuses mounts of volumes that are not there",
     r"- .*\.volumes\.\d+\.(name|configMap|projected|secret|emptyDir)$": "the API server refuses such a volume",
     r"- .*\.volumes\.\d+\.(configMap|projected|secret)\.": "which file is mounted; the kubelet tells a missing one",
@@ -69,6 +70,17 @@ def runner(name: str) -> Runner:
 def test_no_violation(stack: list[Resource], runner: Runner) -> None:
     assert sum(one.type.startswith("kubernetes:") for one in stack) > 20
     assert [str(one) for one in runner.all(stack)] == []
+
+
+def test_staging_breaks_no_check_of_production(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
+    given = stack_config("staging")
+    cluster = {**json.loads(given["echorator:cluster"]), "context": None}
+    filled_in = {**FILLED_IN["prod"], "echorator:cluster": json.dumps(cluster)}
+    found = registered("staging", tmp_path, filled_in)
+    runner = Runner(Context("staging", {**given, **filled_in}), pack_config("prod"))
+    assert sum(one.type.startswith("kubernetes:") for one in found) > 20
+    assert [str(one) for one in runner.all(found)] == []
 
 
 def test_each_broken_setting_is_noticed(name: str, stack: list[Resource], runner: Runner) -> None:

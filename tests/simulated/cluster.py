@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from toolchain.reduced.layout import REQUIRED_TOOLS
 
 
 @contextmanager
-def simulated(folder: Path) -> Iterator[Path]:
+def simulated(folder: Path) -> Generator[Path]:
     """Start it in an empty folder and give its kubeconfig; everything of it is ended afterwards."""
     state = folder / "state"
     found = tools()

@@ -47,7 +47,7 @@ def test_a_deploy_does_not_undo_what_the_autoscaler_did(kube: Kube, live_stack: 
     assert autoscaler is not None
     assert (autoscaler["spec"]["minReplicas"], autoscaler["spec"]["maxReplicas"]) == (1, 6)
 
-    for replicas in (5, 2):
+    for replicas in (4, 2):
         kube.patch(f"{path}/scale", {"spec": {"replicas": replicas}})
         wait_for("the replicas follow", lambda n=replicas: stateful_set()["status"].get("replicas") == n, 120)
         changed = {"scaling": {"min": 1, "max": 6}, "pod": {"annotations": {"note": f"{replicas}"}}}

@@ -25,7 +25,7 @@ from toolchain import catalog, licences
 
 DOCS = ROOT / "docs"
 PAGES = sorted([ROOT / "README.md", *DOCS.rglob("*.md")])
-PACKAGES = ("ci", "cli", "components", "model_store", "ollama", "policies", "replica_agent", "toolchain")
+PACKAGES = ("ci", "cli", "components", "echo", "model_store", "ollama", "policies", "replica_agent", "toolchain")
 MISSION = DOCS / "mission.md"
 
 _FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)

@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from components.kube_context import KubeContext, kubeconfig_paths, minified
-from toolchain import catalog, local, monitoring, paths
+from toolchain import catalog, extras, local, paths
 from toolchain.build import progress, pulumi_source
 from toolchain.build.builder import Builder
 from toolchain.build.found import kubectl
@@ -72,20 +72,20 @@ def _building(kind: Kind, further: tuple[str, ...] = ()) -> Generator[tuple[Buil
 
 def build_tools(kind: Kind) -> None:
     """Build what is missing."""
-    further = catalog.MONITORING_TOOLS if kind is Kind.NODE and monitoring.wanted(CONFIG) else ()
+    further = extras.tools(extras.wanted(CONFIG)) if kind is Kind.NODE else ()
     with _building(kind, further) as (builder, names, _):
         builder.wait_for(names)
 
 
-def bring_node(*, with_monitoring: bool | None = None) -> Session:
+def bring_node(wanted: frozenset[extras.Extra] | None = None) -> Session:
     """Build what is missing, start or mend the node and fill its registry.
 
     Args:
-        with_monitoring: also what a monitoring stack of its own needs; None: if the stack's configuration has one.
+        wanted: what else is to be there; None: what the stack's configuration asks for.
     """
-    monitored = monitoring.wanted(CONFIG) if with_monitoring is None else with_monitoring
-    with _building(Kind.NODE, catalog.MONITORING_TOOLS if monitored else ()) as (builder, names, source):
-        node = local.LocalCluster(builder, with_monitoring=monitored).up()
+    chosen = extras.wanted(CONFIG) if wanted is None else wanted
+    with _building(Kind.NODE, extras.tools(chosen)) as (builder, names, source):
+        node = local.LocalCluster(builder, wanted=chosen).up()
         tools = builder.wait_for(names)
     return _session(Kind.NODE, STACK, tools, source, node.layout.kubeconfig)
 

@@ -9,11 +9,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from toolchain import catalog, local, monitoring, paths
+from toolchain import catalog, local, monitoring, paths, side_environment
 from toolchain.build import progress
 from toolchain.build.builder import ensure
 from toolchain.commands import test_lanes
 from toolchain.commands.machines import bring_engine, bring_node, this_machine
+from toolchain.extras import NONE, Extra
 from toolchain.machine import Kind
 from toolchain.session import Session
 from toolchain.stack import policies
@@ -28,7 +29,7 @@ NODE_TOOLS = tuple(
             catalog.POSTGRES_TOOL,
             *catalog.REDUCED_TOOLS,
             *catalog.CRD_TOOLS,
-            *catalog.MONITORING_TOOLS,
+            *catalog.OPERATOR_TOOLS,
             *catalog.PACKAGE_TOOLS,
         )
     )
@@ -37,15 +38,21 @@ NODE_TOOLS = tuple(
 _OWN_ENGINE = ("tests/reduced", "tests/simulated")
 
 
-def test(arguments: Sequence[str]) -> int:
+CLIENTS = "tests/clients"
+"""The environment of the clients that the echo service is tried with."""
+
+
+def test(arguments: Sequence[str], wanted: frozenset[Extra] = NONE) -> int:  # noqa: PT028 - no test of pytest's
     """Run pytest with the tools and the cluster that the tests look for; returns its exit code.
 
     Args:
         arguments: for pytest, such as files or ``-k``; everything when empty.
+        wanted: what else the cluster is to have; its builds take minutes.
     """
+    side_environment.prepare(paths.CHECKOUT, CLIENTS, "the clients under test")
     machine = this_machine()
     if machine.kind is Kind.NODE:
-        return _on_a_node(arguments)
+        return _on_a_node(arguments, wanted)
     report = progress.reporter()
     report.line(f"machine: {machine.kind.value}: {machine.why}")
     report.line("left out: the tests marked `cluster`, which start containers on a node of their own and break it")
@@ -61,12 +68,12 @@ def test(arguments: Sequence[str]) -> int:
     return _pytest(["-m", "not cluster", *left_out, *arguments], _variables(parts, parts))
 
 
-def _on_a_node(arguments: Sequence[str]) -> int:
+def _on_a_node(arguments: Sequence[str], wanted: frozenset[Extra]) -> int:
     before = Session.load()
     node = local.known_node()
     was_running = node.running
     try:
-        session = bring_node(with_monitoring=True)
+        session = bring_node(wanted)
         session.save()
         policies.prepare(paths.CHECKOUT)
         tools = ensure(NODE_TOOLS)

@@ -6,7 +6,7 @@ does; its registry mirror answers with what this package put there.
 
 from toolchain.images.build import Pushed, build_and_push, missing, prefetch
 from toolchain.images.errors import ImageError
-from toolchain.images.listing import images, monitoring_images
+from toolchain.images.listing import images, memory_images, monitoring_images
 from toolchain.images.spec import Binary, ImageSpec, Tools
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Tools",
     "build_and_push",
     "images",
+    "memory_images",
     "missing",
     "monitoring_images",
     "prefetch",

@@ -55,7 +55,7 @@ class ImagePlan:
         self._scratch = scratch
         self._checkout = checkout
         self._debs = cache.get(spec.debs)
-        self._requirements = python.requirements(checkout) if spec.python else ""
+        self._requirements = python.requirements(checkout, spec.groups) if spec.groups else ""
         self.layers = tuple(self._layers())
 
     @cached_property
@@ -71,7 +71,7 @@ class ImagePlan:
     def packages(self) -> list[Package]:
         """What the image contains, by package and licence."""
         found = debian_packages(self._debs, self._debian)
-        if self.spec.python:
+        if self.spec.groups:
             found += python_packages(self._site_packages)
         if self.spec.postgres:
             found += postgres_packages()
@@ -84,11 +84,11 @@ class ImagePlan:
                 [asdict(deb) for deb in self._debs],
                 spec.debs.without,
                 spec.busybox_links,
-                spec.python,
+                bool(spec.groups),
                 spec.accounts,
             )
             yield LayerPlan(f"{len(self._debs)} Debian packages", _digest(inputs), self._base)
-        if spec.python:
+        if spec.groups:
             interpreter = [asdict(deb) for deb in self._debs]
             wheels = _digest([interpreter, self._requirements])
             yield LayerPlan("Python wheels", wheels, self._wheels)
@@ -118,7 +118,7 @@ class ImagePlan:
         tree = Tree(dict(self._debian.entries))
         if self.spec.busybox_links:
             add_applet_links(tree)
-        if self.spec.python:
+        if self.spec.groups:
             self._interpreter.add_bytecode(tree, [_STDLIB])
         return tree
 
@@ -136,7 +136,7 @@ class ImagePlan:
 
     def _own_packages(self) -> Tree:
         tree = Tree()
-        python.add_packages(tree, self._checkout)
+        python.add_packages(tree, self._checkout, self.spec.packages)
         return tree
 
     def _own(self) -> Tree:

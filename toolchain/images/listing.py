@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from components.versions import CLUSTER_IMAGES, DEBIAN_MONITORING_IMAGES, IMAGES, MONITORING_IMAGES
+from components.versions import (
+    CLUSTER_IMAGES,
+    DEBIAN_MONITORING_IMAGES,
+    ECHO_PACKAGES,
+    IMAGES,
+    MONITORING_IMAGES,
+    RUNTIME_PACKAGES,
+)
 from toolchain.images.spec import Binary, Debs, ImageSpec
 
 _PATH = ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
@@ -134,36 +141,42 @@ def images() -> tuple[ImageSpec, ...]:
             user="1001:1001",
             env=(_PATH, _CERTIFICATES, ("OLLAMA_HOST", "0.0.0.0:11434")),
         ),
-        ImageSpec(
-            name=pinned["runtime"].repository,
-            tag=pinned["runtime"].tag,
-            licence="Apache-2.0",
-            debs=Debs(
-                closed=("libpython3.11-stdlib", "python3.11-minimal"),
-                alone=("ca-certificates",),
-                dropped=_PYTHON_DROPPED,
-                without=_DEBIAN_DOCS + _PYTHON_UNUSED,
-            ),
-            python=True,
-            entrypoint=("/usr/bin/python3.11", "-m"),
-            command=("model_store",),
-            user="1001:1001",
-            env=(
-                _PATH,
-                _CERTIFICATES,
-                ("PYTHONPATH", "/app:/app/site-packages"),
-                ("PYTHONDONTWRITEBYTECODE", "1"),
-                ("PYTHONUNBUFFERED", "1"),
-                # Without Debian's locales there is only "C", whose ASCII breaks the first non-ASCII log line.
-                ("PYTHONUTF8", "1"),
-            ),
-            workdir="/app",
-        ),
-        *_memory_images(),
+        _ours("runtime", ("runtime",), RUNTIME_PACKAGES, command="model_store"),
+        _ours("echo", ("runtime", "echo"), ECHO_PACKAGES, command="echo"),
     )
 
 
-def _memory_images() -> tuple[ImageSpec, ...]:
+def _ours(name: str, groups: tuple[str, ...], packages: tuple[str, ...], *, command: str) -> ImageSpec:
+    """An image of our own services: Python, locked wheels, our packages; `command` is the module that it runs."""
+    return ImageSpec(
+        name=IMAGES[name].repository,
+        tag=IMAGES[name].tag,
+        licence="Apache-2.0",
+        debs=Debs(
+            closed=("libpython3.11-stdlib", "python3.11-minimal"),
+            alone=("ca-certificates",),
+            dropped=_PYTHON_DROPPED,
+            without=_DEBIAN_DOCS + _PYTHON_UNUSED,
+        ),
+        groups=groups,
+        packages=packages,
+        entrypoint=("/usr/bin/python3.11", "-m"),
+        command=(command,),
+        user="1001:1001",
+        env=(
+            _PATH,
+            _CERTIFICATES,
+            ("PYTHONPATH", "/app:/app/site-packages"),
+            ("PYTHONDONTWRITEBYTECODE", "1"),
+            ("PYTHONUNBUFFERED", "1"),
+            # Without Debian's locales there is only "C", whose ASCII breaks the first non-ASCII log line.
+            ("PYTHONUTF8", "1"),
+        ),
+        workdir="/app",
+    )
+
+
+def memory_images() -> tuple[ImageSpec, ...]:
     """What the memory store runs: operator, database, Redis, and the gateway of backups."""
     pinned = {name: IMAGES[name] for name in ("operator", "postgres", "redis", "rclone")}
     return (
@@ -239,15 +252,12 @@ _MONITORING_UNUSED = (
     "etc/logrotate.d/*",
     "etc/prometheus/*",
     "usr/lib/systemd/*",
-    "usr/share/prometheus/web/*",
-    "usr/bin/tsdb",
-    "usr/bin/promtool",
     "usr/bin/amtool",
 )
 
 
 def monitoring_images() -> tuple[ImageSpec, ...]:
-    """What a monitoring stack on the local node runs, besides `images`: the operator from source, the rest Debian's."""
+    """What a monitoring stack on the local node runs: operator and Prometheus from source, the rest Debian's."""
     built = tuple(
         ImageSpec(
             name=MONITORING_IMAGES[name].repository,
@@ -262,6 +272,7 @@ def monitoring_images() -> tuple[ImageSpec, ...]:
         for name, program in (
             ("prometheus-operator", "operator"),
             ("prometheus-config-reloader", "prometheus-config-reloader"),
+            ("prometheus", "prometheus"),
         )
     )
     debian = tuple(
@@ -281,7 +292,6 @@ def monitoring_images() -> tuple[ImageSpec, ...]:
             env=(_PATH, _CERTIFICATES),
         )
         for name, package in (
-            ("prometheus", "prometheus"),
             ("alertmanager", "prometheus-alertmanager"),
             ("node-exporter", "prometheus-node-exporter"),
         )

@@ -15,8 +15,6 @@ from toolchain.images.errors import ImageError, run
 from toolchain.images.tree import Tree
 
 SITE_PACKAGES = "app/site-packages"
-PACKAGES = ("model_store", "ollama", "replica_agent")
-_GROUP = "runtime"
 _EXPORT = ("--quiet", "--frozen", "--no-header", "--no-annotate", "--no-emit-project")
 _PLATFORM = ("--python-version", "3.11", "--python-platform", "x86_64-manylinux_2_28")
 _HASHED = ("--quiet", "--require-hashes", "--no-deps", "--only-binary", ":all:", "--link-mode", "copy")
@@ -25,15 +23,16 @@ _COMPILE = ("-S", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-ha
 _UNWANTED = ("*/site-packages/bin/*", "*/site-packages/.lock", "*.dist-info/RECORD", "*.dist-info/REQUESTED")
 
 
-def requirements(checkout: Path) -> str:
-    """The locked wheels of the ``runtime`` dependency group, each with its hashes, as requirements.txt.
+def requirements(checkout: Path, groups: Sequence[str]) -> str:
+    """The locked wheels of dependency groups, each with its hashes, as requirements.txt.
 
     Raises:
         ImageError: There is no uv, no lock file, or no such group.
     """
+    chosen = [word for group in groups for word in ("--only-group", group)]
     return run(
-        [_uv(), "export", *_EXPORT, "--only-group", _GROUP, "--directory", checkout],
-        what=f"Python wheels (dependency group {_GROUP!r} in uv.lock)",
+        [_uv(), "export", *_EXPORT, *chosen, "--directory", checkout],
+        what=f"Python wheels (dependency groups {', '.join(groups)} in uv.lock)",
     )
 
 
@@ -57,17 +56,17 @@ def add_wheels(tree: Tree, site_packages: Path) -> None:
     tree.add_folder(site_packages, SITE_PACKAGES, without=(*_UNWANTED, "*/__pycache__/*"))
 
 
-def add_packages(tree: Tree, checkout: Path) -> None:
+def add_packages(tree: Tree, checkout: Path, packages: Sequence[str]) -> None:
     """Put our own packages at ``/app``: exactly the modules that the image's tag is a hash of.
 
     Raises:
         ImageError: The checkout lacks one of them.
     """
-    modules = [path for path in runtime_sources(checkout) if path.suffix == ".py"]
+    modules = [path for path in runtime_sources(checkout, packages) if path.suffix == ".py"]
     present = {path.relative_to(checkout).parts[0] for path in modules}
-    lacking = [name for name in PACKAGES if name not in present]
+    lacking = [name for name in packages if name not in present]
     if lacking:
-        raise ImageError(f"the runtime image needs the package {', '.join(lacking)} of the checkout {checkout}")
+        raise ImageError(f"the image needs the package {', '.join(lacking)} of the checkout {checkout}")
     for path in modules:
         tree.add_file(f"app/{path.relative_to(checkout).as_posix()}", path)
 

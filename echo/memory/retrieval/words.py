@@ -78,12 +78,11 @@ WITH counted AS (
 ), chosen AS (
     SELECT stem, holders, sum(holders) OVER (ORDER BY holders, stem) - holders AS before FROM counted
 ), scored AS (
-    SELECT p.memory_id, array_agg(c.stem ORDER BY c.stem) AS words, sum(
+    SELECT p.memory_id, sum(
         ln(1 + (greatest(CAST(:total AS float8), c.holders) - c.holders + 0.5) / (c.holders + 0.5))
         * p.frequency * (CAST(:k AS float8) + 1)
         / (p.frequency + CAST(:k AS float8)
             * (1 - CAST(:b AS float8) + CAST(:b AS float8) * p.words / CAST(:mean AS float8)))
-        ORDER BY c.stem
     ) AS score
     FROM chosen c, LATERAL (
         SELECT p.memory_id, p.frequency, p.words FROM echo.postings p
@@ -96,9 +95,17 @@ WITH counted AS (
     SELECT *, count(*) OVER () AS ranked FROM (
         SELECT * FROM scored ORDER BY score DESC, memory_id LIMIT CAST(:fetch AS integer)
     ) cut
+), allowed AS (
+    SELECT m.id, b.score, b.ranked FROM best b
+    JOIN echo.memories m ON m.space_id = CAST(:space AS bigint) AND m.id = b.memory_id
+    WHERE {CONDITION}
+    ORDER BY b.score DESC, m.id LIMIT CAST(:count AS integer)
 )
-SELECT m.id, b.score, b.words, b.ranked FROM best b
-JOIN echo.memories m ON m.space_id = CAST(:space AS bigint) AND m.id = b.memory_id
-WHERE {CONDITION}
-ORDER BY b.score DESC, m.id LIMIT CAST(:count AS integer)
+SELECT a.id, a.score, a.ranked, ARRAY(
+    SELECT c.stem FROM counted c WHERE EXISTS (
+        SELECT FROM echo.postings p
+        WHERE p.space_id = CAST(:space AS bigint) AND p.stem = c.stem AND p.memory_id = a.id
+    ) ORDER BY c.stem
+) AS words
+FROM allowed a ORDER BY a.score DESC, a.id
 """

@@ -14,7 +14,7 @@ import pytest
 from components import cluster_api
 from components.cluster_api import ApiCluster
 from components.cluster_api_infrastructure import INFRASTRUCTURES
-from components.settings_cluster_api import ClusterApiSettings
+from components.settings_cluster_api import MadeClusterSettings
 
 CLOUD = {"region": "r", "project": "p", "subscription": "s", "identity": "i", "sshKey": "k"}
 
@@ -34,7 +34,7 @@ def made(infrastructure: str = "aws", **changes: Any) -> ApiCluster:
         ],
         **changes,
     }
-    return cluster_api.objects("team-east", "there", ClusterApiSettings.model_validate(settings), {"l": "v"})
+    return cluster_api.objects("team-east", "there", MadeClusterSettings.model_validate(settings), {"l": "v"})
 
 
 def references(value: object) -> Iterator[tuple[str, str, str]]:

@@ -10,6 +10,7 @@ import runpy
 from collections.abc import Mapping
 from typing import Any
 
+import pulumi
 import pytest
 
 from components.versions import ROOT
@@ -31,11 +32,17 @@ POOLS: list[dict[str, Any]] = [
     {
         "name": "parted",
         "accelerator": "nvidia-h100-80gb",
+        "maxNodes": 2,
+        "existing": {"selector": {"cloud.example.com/gpu": "h100"}},
+        "mig": {"3g.40gb": 2},
+        "devices": "devicePlugin",
+    },
+    {
+        "name": "made",
+        "accelerator": "nvidia-l40s",
         "gpusPerNode": 8,
         "maxNodes": 2,
         "karpenter": {"nodeClass": REFERENCE, "requirements": {"karpenter.sh/capacity-type": ["spot"]}, "weight": 10},
-        "mig": {"3g.40gb": 2},
-        "devices": "devicePlugin",
     },
     {
         "name": "claimed",
@@ -140,7 +147,7 @@ def test_claims(seen: Seen) -> None:
 
 
 def test_karpenter_makes_nodes_for_whole_cards(seen: Seen) -> None:
-    spec = kinds(seen, ":NodePool")["parted-nodes"]["spec"]
+    spec = kinds(seen, ":NodePool")["made-nodes"]["spec"]
     assert spec["limits"] == {"nvidia.com/gpu": "16"}
     assert spec["weight"] == 10
     node = spec["template"]["spec"]
@@ -171,6 +178,14 @@ def test_device_plugins_share_as_the_settings_say(seen: Seen) -> None:
         assert [mount["mountPath"] for mount in spec["containers"][0]["volumeMounts"] if not mount.get("readOnly")] == [
             "/var/lib/kubelet/device-plugins"
         ]
+
+
+def test_a_management_cluster_that_nobody_knows(local_kubeconfig: object) -> None:
+    assert local_kubeconfig
+    pool = {**POOLS[4], "clusterApi": {**POOLS[4]["clusterApi"], "context": "nowhere"}}
+    assert pool["name"] == "claimed"
+    with pytest.raises(pulumi.RunError, match=r"gpuPools\[0\]\.clusterApi\.context: .*nowhere"):
+        deploy(program, config={"echorator:gpuPools": json.dumps([pool])})
 
 
 def test_replicas_follow_the_load(seen: Seen) -> None:

@@ -1,6 +1,6 @@
 """What monitoring registers: its resources in both modes, its openings, its rights.
 
-Not shown: that an operator makes a running Prometheus of it, which tests/integration/test_monitoring.py shows.
+Not shown: that an operator makes a running Prometheus of it, which tests/drill/test_stack.py shows.
 """
 
 from __future__ import annotations
@@ -114,7 +114,9 @@ def test_the_operator_is_told_the_version_that_runs(images: str) -> None:
     seen = made(images=images)
     for part in ("prometheus", "alertmanager"):
         found = spec(seen, part.capitalize(), f"m-{part}-team")
-        wanted = DEBIAN_MONITORING_IMAGES[part] if images == "debian" else MONITORING_IMAGES[part]
+        wanted = MONITORING_IMAGES[part]
+        if images == "debian":
+            wanted = DEBIAN_MONITORING_IMAGES.get(part, wanted)
         assert found["image"] == wanted.reference()
         assert found["version"] == f"v{wanted.tag.removeprefix('v')}"
 

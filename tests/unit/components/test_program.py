@@ -20,29 +20,37 @@ pytestmark = pytest.mark.usefixtures("local_kubeconfig")
 
 DEV = [
     ("echorator:index:Cluster", "cluster"),
+    ("echorator:index:EchoService", "echo"),
     ("echorator:index:ModelStore", "store"),
     ("echorator:index:OllamaServer", "chat"),
+    ("kubernetes:apps/v1:Deployment", "echo-pods"),
     ("kubernetes:apps/v1:StatefulSet", "chat-pods"),
     ("kubernetes:apps/v1:StatefulSet", "store-pods"),
     ("kubernetes:core/v1:ConfigMap", "chat-models"),
+    ("kubernetes:core/v1:ConfigMap", "echo-config"),
     ("kubernetes:core/v1:ConfigMap", "store-config"),
     ("kubernetes:core/v1:ConfigMap", "store-wanted"),
     ("kubernetes:core/v1:LimitRange", "cluster-limits"),
     ("kubernetes:core/v1:Namespace", "cluster-models"),
     ("kubernetes:core/v1:ResourceQuota", "cluster-quota"),
+    ("kubernetes:core/v1:Secret", "echo-keys"),
     ("kubernetes:core/v1:Service", "chat-pods-service"),
     ("kubernetes:core/v1:Service", "chat-service"),
+    ("kubernetes:core/v1:Service", "echo-service"),
     ("kubernetes:core/v1:Service", "store-pods-service"),
     ("kubernetes:core/v1:Service", "store-service"),
     ("kubernetes:core/v1:Service", "store-service-registry-ollama-ai"),
     ("kubernetes:core/v1:ServiceAccount", "chat-account"),
+    ("kubernetes:core/v1:ServiceAccount", "echo-account"),
     ("kubernetes:core/v1:ServiceAccount", "store-account"),
     ("kubernetes:discovery.k8s.io/v1:EndpointSlice", "cluster-api-server"),
     ("kubernetes:networking.k8s.io/v1:NetworkPolicy", "chat-network"),
     ("kubernetes:networking.k8s.io/v1:NetworkPolicy", "cluster-allow-dns"),
     ("kubernetes:networking.k8s.io/v1:NetworkPolicy", "cluster-default-deny"),
+    ("kubernetes:networking.k8s.io/v1:NetworkPolicy", "echo-network"),
     ("kubernetes:networking.k8s.io/v1:NetworkPolicy", "store-network"),
     ("kubernetes:policy/v1:PodDisruptionBudget", "chat-budget"),
+    ("kubernetes:policy/v1:PodDisruptionBudget", "echo-budget"),
     ("kubernetes:policy/v1:PodDisruptionBudget", "store-budget"),
     ("kubernetes:rbac.authorization.k8s.io/v1:Role", "chat-role"),
     ("kubernetes:rbac.authorization.k8s.io/v1:Role", "cluster-operator"),
@@ -57,6 +65,7 @@ DEV = [
     ("pulumi-python:dynamic/echorator:SecretsAtRest", "cluster-secrets-at-rest"),
     ("pulumi-python:dynamic/echorator:VolumeGrowth", "chat-volumes"),
     ("pulumi:providers:kubernetes", "cluster-provider"),
+    ("random:index/randomPassword:RandomPassword", "echo-key-default"),
 ]
 
 
@@ -118,7 +127,7 @@ def test_pods_are_restricted(seen: Seen) -> None:
             assert own["readOnlyRootFilesystem"] is True
             assert not {"privileged", "procMount", "runAsUser"} & set(own)
             assert not any("hostPort" in port for port in container.get("ports", []))
-        allowed = {"configMap", "downwardAPI", "emptyDir", "projected"}
+        allowed = {"configMap", "downwardAPI", "emptyDir", "projected", "secret"}
         assert all(set(volume) - {"name"} <= allowed for volume in spec["volumes"])
 
 
@@ -164,6 +173,8 @@ def test_each_workload_has_policy_and_budget(seen: Seen) -> None:
 def test_the_quota_has_room_for_everything(seen: Seen) -> None:
     hard = kinds(seen, ":ResourceQuota")["cluster-quota"]["spec"]["hard"]
     replicas = sum(one["spec"]["replicas"] for one in kinds(seen, ":StatefulSet").values())
+    # A rollout of a Deployment has one pod more for a while.
+    replicas += sum(one["spec"]["replicas"] + 1 for one in kinds(seen, ":Deployment").values())
     assert int(hard["pods"]) == int(hard["persistentvolumeclaims"]) == 2 * replicas
 
 

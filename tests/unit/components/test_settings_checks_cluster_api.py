@@ -3,12 +3,17 @@
 Not proved: that a cloud knows the region or the kind of machine.
 """
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+import pulumi
 import pytest
 
+from components import settings
 from tests.support.settings_cases import cases, check, faults, refusal, server
+from tests.unit.components.conftest import write_kubeconfig
 
 AWS: Mapping[str, Any] = {
     "management": "m",
@@ -108,3 +113,10 @@ def test_every_fault_at_once() -> None:
     raw = made(infrastructure="azure", region=None, version="x", controlPlane={"replicas": 4})
     places = [one.partition(":")[0].removeprefix("cluster.clusterApi.") for one in refusal(raw)]
     assert places == ["controlPlane.machine", "controlPlane.replicas", "identity", "region", "subscription", "version"]
+
+
+def test_a_management_cluster_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_kubeconfig(tmp_path / "kubeconfig", {"e": "https://10.0.0.1"}, "e")
+    monkeypatch.setenv("KUBECONFIG", str(path))
+    with pytest.raises(pulumi.RunError, match=r"cluster\.clusterApi\.management: there is no context `m`"):
+        settings.parse({"cluster": json.dumps(made()["cluster"])}, contexts=True)

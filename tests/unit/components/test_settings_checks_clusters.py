@@ -187,8 +187,7 @@ def test_pools_are_of_a_cluster_and_serve_its_servers_alone() -> None:
     gpu = {"resources": None, "class": "small", "gpus": 1}
     servers = [server(**gpu), server(name="b", cluster="west", **gpu)]
     found = settings.validate(two(servers=servers, gpuPools=pools))
-    chosen = [fit_check.pool_for(found, one) for one in found.servers]
-    assert [None if one is None else one.name for one in chosen] == ["cards", "more"]
+    assert {name: pool.name for name, pool in fit_check.assign(found).items()} == {"chat": "cards", "b": "more"}
     far = {**cards, "name": "far", "cluster": "north", "existing": {"names": ["n3"]}}
     crossed = [{**servers[0], "pool": "more"}, {**servers[1], "pool": "cards"}]
     assert refusal(two(servers=crossed, gpuPools=[*pools, far])) == [

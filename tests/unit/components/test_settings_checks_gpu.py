@@ -90,6 +90,16 @@ CASES: list[Case] = [
     ("label", pool(labels={"a b": "c"}), "gpuPools[0].labels.a b: "),
     ("taint", pool(taints=[{"key": "a/b/c"}]), "gpuPools[0].taints[0].key: "),
     ("weight", pool(existing=None, karpenter={**KARPENTER, "weight": 101}), "gpuPools[0].karpenter.weight: "),
+    (
+        "parts that Karpenter does not count",
+        pool(accelerator="nvidia-h200", existing=None, karpenter=KARPENTER, mig={"3g.71gb": 2}),
+        "gpuPools[0].mig: Karpenter makes nodes for whole GPUs",
+    ),
+    (
+        "claims that Karpenter does not count",
+        pool(existing=None, karpenter=KARPENTER, devices="dra"),
+        "gpuPools[0].devices: is `dra`. Karpenter makes nodes for whole GPUs",
+    ),
     ("a class without a pool", one(**{"class": "large", "resources": None}), "class `large` needs GPUs, and there is"),
     ("GPUs without a pool", one(gpus=1), "servers[0]: `gpus: 1` needs GPUs, and there is no GPU pool"),
     ("unknown pool", gpu(pool="a100"), "servers[0].pool: `a100` is no GPU pool. Pools are `l4`"),
@@ -186,6 +196,25 @@ def test_a_server_goes_to_the_smallest_pool_that_holds_its_models() -> None:
         found = fit_check.pool_for(config, config.servers[0])
         assert found is not None
         assert found.name == expected
+
+
+def test_servers_that_name_no_pool_share_them_out() -> None:
+    large = {**POOL, "name": "h100", "accelerator": "nvidia-h100-80gb", "existing": {"selector": {"gpu": "h100"}}}
+    small = {**one(gpus=1, models=[{"name": "llama3.1:8b"}])["servers"][0]}
+    both = [{**small, "name": "first"}, {**small, "name": "second"}]
+    config = settings.validate({"gpuPools": [large, POOL], "servers": both})
+    assert {name: pool.name for name, pool in fit_check.assign(config).items()} == {"first": "l4", "second": "h100"}
+    # The second one's model needs the large pool, which the first must not take.
+    both = [{**small, "name": "first", "pool": "l4"}, {**small, "name": "second", "models": [{"name": "llama3.3:70b"}]}]
+    config = settings.validate({"gpuPools": [large, POOL], "servers": both})
+    assert fit_check.assign(config)["second"].name == "h100"
+
+
+def test_a_pool_that_alone_holds_the_models_may_be_too_small() -> None:
+    large = {**POOL, "name": "h100", "accelerator": "nvidia-h100-80gb", "existing": {"selector": {"gpu": "h100"}}}
+    config = pools({**POOL, "maxNodes": 9}, large) | one(gpus=1, replicas=2, models=[{"name": "llama3.3:70b"}])
+    (told,) = refusal(config)
+    assert told.startswith("gpuPools[1]: has 1 GPUs, and the servers whose models fit no smaller pool (chat) need 2")
 
 
 def test_what_is_not_known_is_told() -> None:

@@ -150,7 +150,9 @@ def test_each_example_is_legal() -> None:
             context.pop("cluster", None)
         context |= {key.removeprefix("echorator:"): value for key, value in example.items()}
         settings.validate(context)
-    assert set(context) == {"clusters", "modelStore", "memory", "servers", "gpuPools", "monitoring", "imageDigests"}
+    assert set(context) == {
+        *("clusters", "echo", "modelStore", "memory", "servers", "gpuPools", "monitoring", "imageDigests")
+    }
 
 
 def test_there_is_an_example_of_each_kind() -> None:

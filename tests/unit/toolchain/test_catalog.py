@@ -31,10 +31,10 @@ def test_names_are_unique_and_every_group_is_known() -> None:
     assert [name for name, count in Counter(names).items() if count > 1] == []
     groups = (
         *catalog.LOCAL_CLUSTER_TOOLS, *catalog.PULUMI_TOOLS, *catalog.REDUCED_TOOLS, *catalog.MODEL_TOOLS,
-        *catalog.CRD_TOOLS, *catalog.MONITORING_TOOLS, *catalog.PACKAGE_TOOLS,
+        *catalog.CRD_TOOLS, *catalog.MONITORING_TOOLS, *catalog.PACKAGE_TOOLS, *catalog.MEMORY_TOOLS,
     )  # fmt: skip
     assert set(groups) <= set(names)
-    assert set(names) == set(groups) | {"miniaudio", "actionlint", catalog.POSTGRES_TOOL}
+    assert set(names) == set(groups) | {"miniaudio", "actionlint"}
 
 
 @pytest.mark.parametrize("module", catalog.GO_MODULES, ids=lambda module: module.name)

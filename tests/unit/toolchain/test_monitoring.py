@@ -1,12 +1,8 @@
-"""What of the operator's bundle is a resource definition, and when a stack's file asks for monitoring."""
+"""What of the operator's bundle is a resource definition."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pytest
-
-from toolchain.monitoring import definitions, wanted
+from toolchain.monitoring import definitions
 
 BUNDLE = """apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
@@ -31,19 +27,3 @@ def test_definitions_are_cut_out_whole() -> None:
     found = dict(definitions(BUNDLE))
     assert list(found) == ["prometheuses.monitoring.coreos.com", "probes.monitoring.coreos.com"]
     assert found["prometheuses.monitoring.coreos.com"].endswith("spec: {}")
-
-
-@pytest.mark.parametrize(
-    ("text", "asked"),
-    [
-        ("config:\n  echorator:monitoring: {enabled: true}\n", True),
-        ("config:\n  echorator:monitoring: {enabled: false}\n", False),
-        ("config:\n  echorator:environment: dev\n", False),
-        ("", False),
-    ],
-)
-def test_a_stack_asks_for_monitoring(text: str, asked: bool, tmp_path: Path) -> None:
-    file = tmp_path / "Pulumi.dev.yaml"
-    file.write_text(text)
-    assert wanted(file) is asked
-    assert not wanted(tmp_path / "absent.yaml")

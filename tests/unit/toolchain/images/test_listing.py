@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from components.versions import CLUSTER_IMAGES, DEBIAN_MONITORING_IMAGES, IMAGES, MONITORING_IMAGES
-from toolchain.images import ImageSpec, images, monitoring_images
+from toolchain.images import ImageSpec, images, memory_images, monitoring_images
 
 
 def test_every_image_that_pods_name_is_built() -> None:
     named = {image.reference() for image in (*IMAGES.values(), *CLUSTER_IMAGES.values())}
-    assert {spec.reference for spec in images()} == named
+    assert {spec.reference for spec in (*images(), *memory_images())} == named
 
 
 def test_what_monitoring_runs_is_built_under_the_name_of_what_it_is() -> None:
@@ -22,7 +22,7 @@ def test_what_monitoring_runs_is_built_under_the_name_of_what_it_is() -> None:
 
 
 def test_no_two_images_share_a_path_in_the_mirror() -> None:
-    paths = [spec.repository for spec in (*images(), *monitoring_images())]
+    paths = [spec.repository for spec in (*images(), *monitoring_images(), *memory_images())]
     assert sorted(set(paths)) == sorted(paths)
 
 
@@ -43,6 +43,6 @@ def test_a_mirror_serves_a_name_without_its_host(name: str, path: str) -> None:
 
 def test_images_with_a_user_name_it_by_number() -> None:
     """A kubelet refuses runAsNonRoot for a user it knows only by name."""
-    users = {spec.user for spec in (*images(), *monitoring_images()) if spec.user}
+    users = {spec.user for spec in (*images(), *monitoring_images(), *memory_images()) if spec.user}
     assert users
     assert all(part.isdigit() for user in users for part in user.split(":"))

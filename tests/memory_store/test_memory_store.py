@@ -1,6 +1,6 @@
 """The memory store on the real cluster: the operator, PostgreSQL with pgvector, Redis, TLS, roles, rotation.
 
-Not proved here: what a lost primary, a full disk or a lost archive cost, which tests/faults looks at; and several
+Not proved here: what a lost primary, a full disk or a lost archive cost, which test_faults.py looks at; and several
 instances, whose pods would all stand on the one node.
 """
 

@@ -1,0 +1,80 @@
+"""Checks of the echo service: the service's own config model is asked, and what it cannot know is looked at here."""
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from components.quantity import parse_bytes, parse_cpu
+from components.settings_faults import Fault
+from components.settings_grammar import name_faults, quantity_faults
+from components.settings_raw import Check, Raw, mapping, maps, production, twice
+from echo.auth.keys import parse_public_key
+
+_LEAST = 1
+
+
+def _service(raw: Raw) -> Iterator[Fault]:
+    echo = mapping(raw.get("echo"))
+    yield from _whole("echo.replicas", echo.get("replicas"))
+    yield from _whole("echo.maxRequestMib", echo.get("maxRequestMib"))
+    if echo.get("anonymous") is True and production(raw):
+        yield Fault("echo.anonymous", "is true, and the stack is for prod: whoever reaches it could ask. Leave it out")
+    for part in ("requests", "limits"):
+        compute = mapping(mapping(echo.get("resources")).get(part))
+        path = f"echo.resources.{part}"
+        yield from quantity_faults(f"{path}.cpu", compute.get("cpu"), parse_cpu)
+        yield from quantity_faults(f"{path}.memory", compute.get("memory"), parse_bytes)
+
+
+def _keys(raw: Raw) -> Iterator[Fault]:
+    keys = list(maps(mapping(raw.get("echo")).get("keys"), "echo.keys"))
+    for path, key in keys:
+        yield from name_faults(f"{path}.name", key.get("name"))
+        if key.get("roles") in ([], ()):
+            yield Fault(f"{path}.roles", "is empty. Legal values: `user`, `operator`; leave it out for `user`")
+        public = key.get("publicKey")
+        if isinstance(public, str):
+            try:
+                parse_public_key(public)
+            except ValueError as error:
+                yield Fault(f"{path}.publicKey", str(error))
+        yield from _positive(f"{path}.requestsPerMinute", key.get("requestsPerMinute"))
+        yield from _whole(f"{path}.concurrent", key.get("concurrent"))
+    yield from twice(
+        ((f"{path}.name", name) for path, key in keys if isinstance(name := key.get("name"), str)),
+        lambda name, first: f"`{name}` is the name of {first} too. Give each key a name of its own",
+    )
+
+
+def _oidc(raw: Raw) -> Iterator[Fault]:
+    oidc = mapping(mapping(raw.get("echo")).get("oidc"))
+    url = oidc.get("jwksUrl")
+    if isinstance(url, str) and (urlsplit(url).scheme != "https" or not urlsplit(url).hostname or "@" in url):
+        yield Fault("echo.oidc.jwksUrl", f"`{url}` must be an https URL: who can change those keys can be anybody")
+    for key in ("issuer", "audience", "rolesClaim"):
+        if oidc.get(key) == "":
+            yield Fault(f"echo.oidc.{key}", "is empty")
+
+
+def _limits(raw: Raw) -> Iterator[Fault]:
+    echo = mapping(raw.get("echo"))
+    rates, queue = mapping(echo.get("rates")), mapping(echo.get("queue"))
+    yield from _positive("echo.rates.requestsPerMinute", rates.get("requestsPerMinute"))
+    yield from _whole("echo.rates.burst", rates.get("burst"))
+    yield from _whole("echo.rates.concurrent", rates.get("concurrent"))
+    yield from _positive("echo.queue.waitSeconds", queue.get("waitSeconds"))
+    size = queue.get("size")
+    if isinstance(size, int) and size < 0:
+        yield Fault("echo.queue.size", f"must be 0 or more, not {size}")
+
+
+def _whole(path: str, value: object) -> Iterator[Fault]:
+    if isinstance(value, int) and not isinstance(value, bool) and value < _LEAST:
+        yield Fault(path, f"must be 1 or more, not {value}")
+
+
+def _positive(path: str, value: object) -> Iterator[Fault]:
+    if isinstance(value, int | float) and not isinstance(value, bool) and not 0 < value < float("inf"):
+        yield Fault(path, f"must be more than 0, not {value}")
+
+
+CHECKS: tuple[Check, ...] = (_service, _keys, _oidc, _limits)

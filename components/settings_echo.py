@@ -1,0 +1,69 @@
+"""The echo service: how many, how large, who may ask, and how much."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from components.settings_base import Section, Texts
+from components.settings_server import ResourceSettings
+
+RoleName = Literal["user", "operator"]
+
+
+class EchoKeySettings(Section):
+    """Somebody who may ask. Without `publicKey` an API key is made."""
+
+    name: str
+    """Stands in logs and metrics; the made key is the output `echo-keys` under it."""
+    roles: Annotated[tuple[RoleName, ...], Field(strict=False)] = ("user",)
+    public_key: str | None = None
+    """Line of a holder's `~/.ollama/id_ed25519.pub`: the `ollama` command signs with it where OLLAMA_AUTH is set."""
+    requests_per_minute: float | None = None
+    concurrent: int | None = None
+
+
+class EchoOidcSettings(Section):
+    """An OpenID provider whose tokens are taken as keys are."""
+
+    issuer: str
+    audience: str
+    jwks_url: str
+    """Its public keys."""
+    roles_claim: str = "groups"
+    """Holds the names of groups or roles; dots go into objects."""
+    user_values: Texts = ()
+    """Which of them make a user; with none, every valid token does."""
+    operator_values: Texts = ()
+
+
+class EchoRateSettings(Section):
+    """What one key may ask of one replica, where the key says nothing else."""
+
+    requests_per_minute: float | None = 600.0
+    burst: int = 100
+    concurrent: int | None = 64
+
+
+class EchoQueueSettings(Section):
+    """Requests that wait for a free replica."""
+
+    size: int = 512
+    """In one replica of the service; one more is answered 503."""
+    wait_seconds: float = 60.0
+
+
+class EchoSettings(Section):
+    """The service in front of the Ollama servers."""
+
+    enabled: bool = False
+    replicas: int = 2
+    resources: ResourceSettings | None = None
+    keys: Annotated[tuple[EchoKeySettings, ...], Field(strict=False)] = (
+        EchoKeySettings(name="default", roles=("user", "operator")),
+    )
+    oidc: EchoOidcSettings | None = None
+    anonymous: bool = False
+    """Whoever shows no key is a user. Not in prod."""
+    rates: EchoRateSettings = EchoRateSettings()
+    queue: EchoQueueSettings = EchoQueueSettings()
+    max_request_mib: int = 32

