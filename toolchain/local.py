@@ -79,7 +79,8 @@ class LocalCluster:
             port = node.forward(REGISTRY_FORWARD, REGISTRY_INSIDE, tell)
         registry = f"http://127.0.0.1:{port}"
         tools = self._builder.wait_for((*FILL_TOOLS, *extras.tools(self._wanted)))
-        _keep_manifest(tools)
+        if Extra.MEMORY in self._wanted:
+            _keep_manifest(tools)
         with self._step("Filling the registry with images") as tell:
             build_and_push(self._images(), tools=tools, registry_url=registry, work_dir=cache, progress=tell)
         with self._step("Starting DNS, storage and the registry's Service") as tell:
