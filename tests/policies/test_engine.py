@@ -43,7 +43,7 @@ class Stack:
         engine = prepared("ECHORATOR_PULUMI_ENGINE")
         self.program = engine / "pulumi"
         self.env = {
-            **{key: value for key, value in os.environ.items() if not key.startswith("PULUMI_")},
+            **{key: value for key, value in os.environ.items() if not key.startswith(("PULUMI_", "KUBECONFIG"))},
             "PATH": f"{engine}{os.pathsep}{os.environ['PATH']}",
             "PULUMI_HOME": str(prepared("ECHORATOR_PULUMI_HOME")),
             "PULUMI_BACKEND_URL": (folder / "backend").as_uri(),

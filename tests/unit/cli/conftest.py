@@ -7,6 +7,7 @@ all else is the real code, down to the requests. tests/integration/test_cli.py h
 from __future__ import annotations
 
 import json
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -36,6 +37,15 @@ config:
         - name: m:1   # the first
         - name: m:2
 """
+
+
+@pytest.fixture(autouse=True)
+def environment() -> Iterator[None]:
+    """The command line sets variables for the engine that it starts; they must not reach later tests."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 class Api:
