@@ -16,7 +16,7 @@ from cli.render import diff_lines
 from cli.stack_file import CONFIG, PREFIX, StackFile
 from components.kube_context import KubeContextError
 from components.settings import Settings
-from components.versions import IMAGES, MONITORING_IMAGES, Image
+from components.versions import IMAGES, MEMORY_IMAGES, MONITORING_IMAGES, Image
 from toolchain.local import REGISTRY_FORWARD, known_node
 from toolchain.node import ports
 
@@ -72,7 +72,11 @@ def images(settings: Settings) -> Mapping[str, Image]:
     monitored = settings.monitoring.enabled and settings.monitoring.mode == "bring"
     # The stand-ins of the local cluster are other images, and are not pinned.
     brought = monitored and settings.monitoring.images == "upstream"
-    return {**IMAGES, **(MONITORING_IMAGES if brought else {})}
+    return {
+        **IMAGES,
+        **(MONITORING_IMAGES if brought else {}),
+        **(MEMORY_IMAGES if settings.memory.enabled else {}),
+    }
 
 
 def ask(wanted: Mapping[str, Image], registry: str | None) -> Pinned:

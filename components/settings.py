@@ -43,7 +43,7 @@ class Settings(Section):
     fit: FitSettings = FitSettings()
     """What is done where a model does not fit, or where nobody knows."""
     image_digests: dict[str, str] = Field(default_factory=dict[str, str])
-    """Image name in `components.versions.IMAGES` to the `sha256:<64 hex>` that is deployed."""
+    """Image name in `components.versions.PINNABLE` to the `sha256:<64 hex>` that is deployed."""
 
     @property
     def all_clusters(self) -> tuple[ListedClusterSettings, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from components.settings_faults import Fault, listed
 from components.settings_grammar import digest_faults, name_faults
 from components.settings_raw import Check, Raw, pairs
-from components.versions import ADDON_IMAGES, IMAGES, MONITORING_IMAGES
+from components.versions import PINNABLE
 
 
 def _prefix(raw: Raw) -> Iterator[Fault]:
@@ -14,9 +14,8 @@ def _prefix(raw: Raw) -> Iterator[Fault]:
 
 def _image_digests(raw: Raw) -> Iterator[Fault]:
     for path, name, digest in pairs(raw.get("imageDigests"), "imageDigests"):
-        known = {**IMAGES, **ADDON_IMAGES, **MONITORING_IMAGES}
-        if name not in known:
-            yield Fault(path, f"unknown image. Legal names: {listed(known)}")
+        if name not in PINNABLE:
+            yield Fault(path, f"unknown image. Legal names: {listed(PINNABLE)}")
         yield from digest_faults(path, digest)
 
 

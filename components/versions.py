@@ -74,6 +74,12 @@ IMAGES: Mapping[str, Image] = MappingProxyType(
         "ollama": Image("docker.io/ollama/ollama", OLLAMA_VERSION),
         "runtime": Image("ghcr.io/echorator/runtime", RUNTIME_TAG),
         "echo": Image("ghcr.io/echorator/echo", ECHO_TAG),
+    }
+)
+"""What the program's own pods run."""
+
+MEMORY_IMAGES: Mapping[str, Image] = MappingProxyType(
+    {
         # renovate: datasource=docker depName=ghcr.io/cloudnative-pg/cloudnative-pg
         "operator": Image("ghcr.io/cloudnative-pg/cloudnative-pg", CLOUDNATIVE_PG_VERSION),
         # Of the tags' kinds `system` has pgvector and the programs that archive to S3.
@@ -85,7 +91,7 @@ IMAGES: Mapping[str, Image] = MappingProxyType(
         "rclone": Image("docker.io/rclone/rclone", "1.73.5"),
     }
 )
-"""What the program's own pods run."""
+"""What the memory store runs."""
 
 PROMETHEUS_OPERATOR_VERSION = "0.85.0"
 
@@ -115,6 +121,7 @@ DEBIAN_MONITORING_IMAGES: Mapping[str, Image] = MappingProxyType(
     }
 )
 """Stand-ins on the local cluster, from Debian 12's packages: other versions, and so other names."""
+
 ADDON_IMAGES: Mapping[str, Image] = MappingProxyType(
     {
         # renovate: datasource=docker depName=nvcr.io/nvidia/k8s-device-plugin
@@ -124,6 +131,9 @@ ADDON_IMAGES: Mapping[str, Image] = MappingProxyType(
     }
 )
 """What pods beside ours run, where the settings ask for them; the local registry has none of it."""
+
+PINNABLE: Mapping[str, Image] = MappingProxyType({**IMAGES, **MEMORY_IMAGES, **MONITORING_IMAGES, **ADDON_IMAGES})
+"""Names that the setting `imageDigests` knows."""
 
 CLUSTER_IMAGES: Mapping[str, Image] = MappingProxyType(
     {
@@ -137,10 +147,10 @@ CLUSTER_IMAGES: Mapping[str, Image] = MappingProxyType(
 
 
 def image(name: str, digests: Mapping[str, str] | None = None) -> str:
-    """The reference of one of `IMAGES` or `ADDON_IMAGES`, with the digest that the stack pins for it, if it pins one.
+    """The reference of one of `PINNABLE`, with the digest that the stack pins for it, if it pins one.
 
     Args:
-        name: a key of `IMAGES`, `ADDON_IMAGES` or `MONITORING_IMAGES`.
+        name: a key of `PINNABLE`.
         digests: image name to `sha256:<64 hex>`, from the setting `imageDigests`.
     """
-    return {**IMAGES, **ADDON_IMAGES, **MONITORING_IMAGES}[name].reference((digests or {}).get(name))
+    return PINNABLE[name].reference((digests or {}).get(name))

@@ -7,6 +7,7 @@ from components.versions import (
     DEBIAN_MONITORING_IMAGES,
     ECHO_PACKAGES,
     IMAGES,
+    MEMORY_IMAGES,
     MONITORING_IMAGES,
     RUNTIME_PACKAGES,
 )
@@ -178,7 +179,7 @@ def _ours(name: str, groups: tuple[str, ...], packages: tuple[str, ...], *, comm
 
 def memory_images() -> tuple[ImageSpec, ...]:
     """What the memory store runs: operator, database, Redis, and the gateway of backups."""
-    pinned = {name: IMAGES[name] for name in ("operator", "postgres", "redis", "rclone")}
+    pinned = MEMORY_IMAGES
     return (
         ImageSpec(
             name=pinned["operator"].repository,

@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from components.versions import CLUSTER_IMAGES, IMAGES, ROOT, RUNTIME_TAG, image, runtime_sources, runtime_tag
+from components.versions import (
+    CLUSTER_IMAGES,
+    IMAGES,
+    MEMORY_IMAGES,
+    ROOT,
+    RUNTIME_TAG,
+    image,
+    runtime_sources,
+    runtime_tag,
+)
 
 DIGEST = "sha256:" + "0" * 64
 
@@ -62,9 +71,9 @@ def test_this_checkout() -> None:
     assert ROOT / "ollama/names.py" in runtime_sources()
 
 
-@pytest.mark.parametrize("name", [*IMAGES, *CLUSTER_IMAGES])
+@pytest.mark.parametrize("name", [*IMAGES, *MEMORY_IMAGES, *CLUSTER_IMAGES])
 def test_no_tag_floats(name: str) -> None:
-    tag = {**IMAGES, **CLUSTER_IMAGES}[name].tag
+    tag = {**IMAGES, **MEMORY_IMAGES, **CLUSTER_IMAGES}[name].tag
     assert tag[0].isdigit() or tag[0] == "v"
     assert "." in tag
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from components.versions import CLUSTER_IMAGES, DEBIAN_MONITORING_IMAGES, IMAGES, MONITORING_IMAGES
+from components.versions import CLUSTER_IMAGES, DEBIAN_MONITORING_IMAGES, IMAGES, MEMORY_IMAGES, MONITORING_IMAGES
 from toolchain.images import ImageSpec, images, memory_images, monitoring_images
 
 
 def test_every_image_that_pods_name_is_built() -> None:
     named = {image.reference() for image in (*IMAGES.values(), *CLUSTER_IMAGES.values())}
-    assert {spec.reference for spec in (*images(), *memory_images())} == named
+    assert {spec.reference for spec in images()} == named
+    assert {spec.reference for spec in memory_images()} == {image.reference() for image in MEMORY_IMAGES.values()}
 
 
 def test_what_monitoring_runs_is_built_under_the_name_of_what_it_is() -> None:
