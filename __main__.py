@@ -29,4 +29,6 @@ if config.clusters:
 if config.monitoring.enabled and fleet.primary is not None:
     pulumi.export("monitoring", MonitoringStack.of(config, fleet.primary.cluster).outputs)
 if config.memory.enabled and fleet.primary is not None:
-    echo_memory_store.remember(config, fleet.primary.cluster)
+    memory = echo_memory_store.remember(config, fleet.primary.cluster)
+    pulumi.export("memory-endpoint", memory.host)
+    pulumi.export("memory-namespace", memory.namespace)

@@ -256,19 +256,25 @@ class EchoMemoryStore(pulumi.ComponentResource):
         return database
 
 
-def remember(config: Settings, cluster: Cluster) -> EchoMemoryStore:
-    """The stack's store, with what the stack exports of it."""
-    memory = EchoMemoryStore(
-        "memory",
+def remember(
+    config: Settings, cluster: Cluster, *, parent: pulumi.Resource | None = None, prefix: str = ""
+) -> EchoMemoryStore:
+    """The stack's store, on its primary cluster.
+
+    Args:
+        config: of the whole stack.
+        cluster: where it runs.
+        parent: of the component.
+        prefix: begins its Pulumi name.
+    """
+    return EchoMemoryStore(
+        f"{prefix}memory",
         EchoMemoryStoreArgs(
             cluster=cluster,
             settings=config.memory,
             environment=config.environment,
-            storage_class=config.cluster.storage_class,
+            storage_class=cluster.storage_class,
             image_digests=config.image_digests,
         ),
-        pulumi.ResourceOptions(depends_on=[cluster]),
+        pulumi.ResourceOptions(parent=parent, depends_on=[cluster]),
     )
-    pulumi.export("memory-endpoint", memory.host)
-    pulumi.export("memory-namespace", memory.namespace)
-    return memory

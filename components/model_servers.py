@@ -5,7 +5,7 @@ from typing import Any, TypedDict, cast
 
 import pulumi
 
-from components import cluster_contexts, settings
+from components import cluster_contexts, echo_memory_store, settings
 from components.echo_service import EchoService, EchoServiceArgs
 from components.fleet import Fleet
 from components.monitoring_stack import MonitoringStack
@@ -37,6 +37,8 @@ class ModelServersArgs(TypedDict, total=False):
     """What is done where a model does not fit."""
     echo: dict[str, Any] | None
     """The service in front of the servers."""
+    memory: dict[str, Any] | None
+    """The store of memories."""
     monitoring: dict[str, Any] | None
     """Prometheus, its rules, and whom it tells."""
 
@@ -70,6 +72,8 @@ class ModelServers(pulumi.ComponentResource):
             EchoService(f"{name}-echo", EchoServiceArgs.of(config, home), own)
         if config.monitoring.enabled and fleet.primary is not None:
             MonitoringStack.of(config, fleet.primary.cluster, parent=self, prefix=f"{name}-")
+        if config.memory.enabled and fleet.primary is not None:
+            echo_memory_store.remember(config, fleet.primary.cluster, parent=self, prefix=f"{name}-")
         self.namespace = pulumi.Output.from_input(f"{config.namespace}-models")
         self.endpoints = pulumi.Output.all(**{key: one.server.endpoint for key, one in placed.items()}).apply(
             lambda urls: {key: str(url) for key, url in urls.items()}
