@@ -13,7 +13,7 @@ class RetrievalWeights:
 
     rrf_k: int = 60
     """Of reciprocal rank fusion (Cormack, Clarke and Buettcher, 2009)."""
-    vector: float = 0.5
+    vector: float = 0.25
     text: float = 1.0
     graph: float = 0.5
     candidates: int = 60
