@@ -13,9 +13,9 @@ class RetrievalWeights:
 
     rrf_k: int = 60
     """Of reciprocal rank fusion (Cormack, Clarke and Buettcher, 2009)."""
-    vector: float = 0.5
+    vector: float = 0.25
     text: float = 1.0
-    graph: float = 0.5
+    graph: float = 0.25
     candidates: int = 60
     """How many each arm brings, at least; four times the limit where that is more."""
     importance: float = 0.0
