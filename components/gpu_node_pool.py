@@ -19,7 +19,6 @@ from components.settings import Settings
 from components.settings_gpu import GpuPoolSettings
 from components.workload import wire
 
-_FORCE = {"pulumi.com/patchForce": "true"}
 _SKIP_AWAIT = {"pulumi.com/skipAwait": "true"}
 
 
@@ -66,7 +65,7 @@ class GpuNodePool(pulumi.ComponentResource):
         for node in () if existing is None else existing.names:
             k8s.core.v1.NodePatch(
                 f"{self._name}-{node}",
-                metadata=wire({"name": node, "labels": labels_of(self._settings), "annotations": _FORCE}),
+                metadata=wire({"name": node, "labels": labels_of(self._settings), "annotations": objects.FORCE}),
                 opts=self._inside,
             )
             if taints_of(self._settings):

@@ -22,6 +22,7 @@ KWOK = "0.7.0"
 RCLONE = "1.73.5"
 PROMETHEUS_OPERATOR = "0.85.0"
 PROMETHEUS = "3.5.0"
+PROMETHEUS_ADAPTER = "0.12.0"
 ACTIONLINT = "1.7.12"
 # Version 1.8 is the last whose module asks for no newer patch release of Go than ours do.
 KARPENTER = "1.8.0"
@@ -398,6 +399,20 @@ GO_MODULES: tuple[GoModule, ...] = (
         ),
         variables={"github.com/prometheus/common/version.Version": PROMETHEUS},
         disk_gb=2.5,
+    ),
+    GoModule(
+        "prometheus-adapter",
+        f"Prometheus adapter {PROMETHEUS_ADAPTER}",
+        (
+            GoProgram(
+                "prometheus-adapter",
+                "sigs.k8s.io/prometheus-adapter/cmd/adapter",
+                PROMETHEUS_ADAPTER,
+                "offers metrics to the autoscaler, in the benchmarks",
+                f"sigs.k8s.io/prometheus-adapter v{PROMETHEUS_ADAPTER}",
+            ),
+        ),
+        disk_gb=1.5,
     ),
     GoModule(
         "actionlint",

@@ -20,6 +20,7 @@ CRDS = (
     "keda-crds.yaml",
     "cluster-api-crds.yaml",
     "vertical-pod-autoscaler-crds.yaml",
+    "cert-manager-crds.yaml",
 )
 
 
