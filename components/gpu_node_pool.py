@@ -135,11 +135,23 @@ class GpuNodePool(pulumi.ComponentResource):
         def metadata(called: str) -> Any:  # noqa: ANN401
             return {"name": called, "namespace": namespace, "labels": self._labels}
 
-        # The plugin talks to the kubelet by a socket, and to nobody else.
-        k8s.networking.v1.NetworkPolicy(
-            f"{self._name}-devices-deny",
-            metadata=metadata("default-deny"),
-            spec=wire(baseline.default_deny()),
+        # The plugin talks to the kubelet by a socket, and to nobody else: said of the namespace, and of its pods.
+        closed = baseline.default_deny()
+        own = {**closed, "podSelector": {"matchLabels": selected}}
+        for suffix, called, spec in (("deny", "default-deny", closed), ("closed", "device-plugin", own)):
+            k8s.networking.v1.NetworkPolicy(
+                f"{self._name}-devices-{suffix}", metadata=metadata(called), spec=wire(spec), opts=inside
+            )
+        account = k8s.core.v1.ServiceAccount(
+            f"{self._name}-devices-account",
+            metadata=metadata(plugin.ACCOUNT),
+            automount_service_account_token=False,
+            opts=inside,
+        )
+        k8s.core.v1.ResourceQuota(
+            f"{self._name}-devices-services",
+            metadata=metadata("services"),
+            spec=wire({"hard": {"services.loadbalancers": "0", "services.nodeports": "0"}}),
             opts=inside,
         )
         k8s.core.v1.LimitRange(
@@ -169,7 +181,7 @@ class GpuNodePool(pulumi.ComponentResource):
             # Its nodes may not be there yet.
             metadata=wire({**metadata("device-plugin"), "annotations": _SKIP_AWAIT}),
             spec=spec,
-            opts=pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(depends_on=[bounds])),
+            opts=pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(depends_on=[account, bounds])),
         )
 
     def _daemon_set(self, selected: dict[str, str], config_map: str | None) -> Any:  # noqa: ANN401

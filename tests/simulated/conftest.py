@@ -21,6 +21,7 @@ CRDS = (
     "cluster-api-crds.yaml",
     "vertical-pod-autoscaler-crds.yaml",
     "cert-manager-crds.yaml",
+    "istio-crds.yaml",
 )
 
 
