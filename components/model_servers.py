@@ -33,6 +33,8 @@ class ModelServersArgs(TypedDict, total=False):
     """Image to digest."""
     gpuPools: list[dict[str, Any]] | None
     """Pools of nodes with GPUs."""
+    cpuPools: list[dict[str, Any]] | None
+    """Pools of nodes without."""
     fit: dict[str, Any] | None
     """What is done where a model does not fit."""
     echo: dict[str, Any] | None

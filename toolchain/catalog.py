@@ -22,6 +22,7 @@ KWOK = "0.7.0"
 RCLONE = "1.73.5"
 PROMETHEUS_OPERATOR = "0.85.0"
 PROMETHEUS = "3.5.0"
+PROMETHEUS_ADAPTER = "0.12.0"
 ACTIONLINT = "1.7.12"
 # Version 1.8 is the last whose module asks for no newer patch release of Go than ours do.
 KARPENTER = "1.8.0"
@@ -34,6 +35,7 @@ CERT_MANAGER = "1.21.0"
 GATEWAY_API = "1.4.0"
 CLOUDNATIVE_PG = "1.27.0"
 VERTICAL_POD_AUTOSCALER = "1.5.1"
+ISTIO = "1.28.0"
 PAUSE = "3.10"
 """Version of the upstream image that ours stands in for."""
 MINIAUDIO = "1.61"
@@ -353,6 +355,21 @@ GO_MODULES: tuple[GoModule, ...] = (
         disk_gb=0.3,
     ),
     GoModule(
+        "istio",
+        "Istio's custom resources",
+        (),
+        files=(
+            ModuleFiles(
+                "istio-crds.yaml",
+                "istio.io/api",
+                ("kubernetes/customresourcedefinitions.gen.yaml",),
+                ISTIO,
+                "resources of the mesh Istio",
+            ),
+        ),
+        disk_gb=0.1,
+    ),
+    GoModule(
         "prometheus-operator",
         f"Prometheus Operator {PROMETHEUS_OPERATOR}",
         (
@@ -398,6 +415,20 @@ GO_MODULES: tuple[GoModule, ...] = (
         ),
         variables={"github.com/prometheus/common/version.Version": PROMETHEUS},
         disk_gb=2.5,
+    ),
+    GoModule(
+        "prometheus-adapter",
+        f"Prometheus adapter {PROMETHEUS_ADAPTER}",
+        (
+            GoProgram(
+                "prometheus-adapter",
+                "sigs.k8s.io/prometheus-adapter/cmd/adapter",
+                PROMETHEUS_ADAPTER,
+                "offers metrics to the autoscaler, in the benchmarks",
+                f"sigs.k8s.io/prometheus-adapter v{PROMETHEUS_ADAPTER}",
+            ),
+        ),
+        disk_gb=1.5,
     ),
     GoModule(
         "actionlint",
@@ -493,7 +524,7 @@ REDUCED_TOOLS = (
     "ollama",
     *MODEL_TOOLS,
 )
-CRD_TOOLS = tuple(file.name for module in GO_MODULES if module.name == "crds" for file in module.files)
+CRD_TOOLS = tuple(file.name for module in GO_MODULES if module.name in ("crds", "istio") for file in module.files)
 """Custom resources that tests install in a real API server."""
 
 _PREFIX_FOLDERS = ("usr/bin", "usr/sbin", "usr/lib/cni")

@@ -5,10 +5,8 @@ What a node or a GPU would tell comes from an exporter of ours: this machine has
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,6 +17,7 @@ import yaml
 from components.monitoring import alertmanager
 from components.settings_monitoring import AlertmanagerSettings
 from tests.monitoring.rule_files import write
+from tests.support.exporter import serve
 from tests.support.prepared import prepared
 from tests.support.processes import Server, free_port
 
@@ -37,28 +36,8 @@ container_spec_memory_limit_bytes{namespace="models",pod="chat-0",container="oll
 @contextmanager
 def exporter(text: str) -> Generator[str]:
     """Serve a text as metrics; yields its address."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = text.encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "text/plain; version=0.0.4")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-            del format, args
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5)
+    with serve(lambda: text) as address:
+        yield address
 
 
 _OVERLAY = 'mount -t overlay overlay -o "lowerdir=$1/usr/share:/usr/share" /usr/share && shift && exec "$@"'
