@@ -91,8 +91,6 @@ class MonitoringSettings(Section):
     enabled: bool = False
     mode: Literal["bring", "existing"] = "bring"
     """`existing`: a Prometheus Operator runs already, and its Prometheus finds our monitors and rules by label."""
-    images: Literal["upstream", "debian"] = "upstream"
-    """`debian`: the local cluster's stand-ins for Alertmanager and the node exporter, of Debian's packages."""
     labels: dict[str, str] = Field(default_factory=dict[str, str])
     """`existing`: what that Prometheus selects monitors and rules by."""
     scraper_namespace: str | None = None

@@ -17,7 +17,6 @@ FACTOR = float(os.environ.get("ECHORATOR_DRILL_FACTOR", "1"))
 LIMIT_S = 900 / FACTOR + 120
 SETTINGS = {
     "enabled": True,
-    "images": "debian",
     "prometheus": {"storage": "1Gi", "scrapeSeconds": 5, "retention": "1d", "memory": "512Mi"},
 }
 # Always there, and no news of a fault.

@@ -31,7 +31,7 @@ PROD = {
 @pytest.mark.parametrize(
     ("name", "settings", "excused"),
     [
-        ("dev", {**BRING, "images": "debian"}, True),
+        ("dev", BRING, True),
         ("prod", BRING, True),
         ("prod", EXISTING, False),
     ],

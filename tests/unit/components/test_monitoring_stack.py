@@ -16,7 +16,7 @@ from components.monitoring import prometheus
 from components.monitoring.dashboards import BOARDS
 from components.monitoring_stack import MonitoringStack, MonitoringStackArgs
 from components.settings_monitoring import MonitoringSettings
-from components.versions import DEBIAN_MONITORING_IMAGES, MONITORING_IMAGES
+from components.versions import MONITORING_IMAGES
 from tests.support.pulumi_mocks import Seen, deploy, kinds
 
 pytestmark = pytest.mark.usefixtures("local_kubeconfig")
@@ -109,14 +109,11 @@ def test_kubelets_are_scraped_when_asked_for() -> None:
     assert [one["job_name"] for one in prometheus.kubelet_scrapes("team")] == ["kubelet", "cadvisor"]
 
 
-@pytest.mark.parametrize("images", ["upstream", "debian"])
-def test_the_operator_is_told_the_version_that_runs(images: str) -> None:
-    seen = made(images=images)
+def test_the_operator_is_told_the_version_that_runs() -> None:
+    seen = made()
     for part in ("prometheus", "alertmanager"):
         found = spec(seen, part.capitalize(), f"m-{part}-team")
         wanted = MONITORING_IMAGES[part]
-        if images == "debian":
-            wanted = DEBIAN_MONITORING_IMAGES.get(part, wanted)
         assert found["image"] == wanted.reference()
         assert found["version"] == f"v{wanted.tag.removeprefix('v')}"
 
