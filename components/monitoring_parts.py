@@ -28,6 +28,10 @@ class MonitoringStackArgs:
     """Server in the cluster to how many replicas it has at least."""
     store: bool = True
     """Whether there is a model store."""
+    echo: bool = False
+    """Whether there is an echo service."""
+    models: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    """Server in the cluster to names of its models."""
     storage_class: str | None = None
     api_server_cidrs: Sequence[str] = ()
     image_digests: Mapping[str, str] = field(default_factory=dict[str, str])

@@ -18,7 +18,12 @@ Group = dict[str, Any]
 
 
 def rule_groups(
-    settings: MonitoringSettings, replicas: Mapping[str, int], *, store: bool, exceptions: Path = EXCEPTIONS
+    settings: MonitoringSettings,
+    replicas: Mapping[str, int],
+    *,
+    store: bool,
+    echo: bool = False,
+    exceptions: Path = EXCEPTIONS,
 ) -> list[Group]:
     """Groups of a rule file, as Prometheus reads it.
 
@@ -26,9 +31,14 @@ def rule_groups(
         settings: objectives, and where runbooks are.
         replicas: server to how many replicas it has at least.
         store: whether there is a model store.
+        echo: whether there is an echo service.
         exceptions: those from the policies, whose ends are watched.
     """
-    groups = [_facts(replicas, exceptions), *_from_files(store=store), *objectives.groups(settings.objectives)]
+    groups = [
+        _facts(replicas, exceptions),
+        *_from_files(_absent(store=store, echo=echo)),
+        *objectives.groups(settings.objectives),
+    ]
     for group in groups:
         for rule in group["rules"]:
             if "alert" in rule:
@@ -36,9 +46,14 @@ def rule_groups(
     return [group for group in groups if group["rules"]]
 
 
-def _from_files(*, store: bool) -> Iterator[Group]:
+def _absent(**parts: bool) -> frozenset[str]:
+    """Of what is not there no rule could do anything but fire."""
+    return frozenset(name for name, there in parts.items() if not there)
+
+
+def _from_files(left_out: frozenset[str]) -> Iterator[Group]:
     for path in sorted(FOLDER.glob("*.yaml")):
-        if path.stem == "store" and not store:
+        if path.stem in left_out:
             continue
         content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
         yield from cast("list[Group]", content["groups"])

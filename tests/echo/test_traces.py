@@ -58,7 +58,7 @@ def test_a_trace_from_the_client_to_the_tokens(ollama: Ollama, start_echo: Start
         echo.post("/api/generate", {**BODY, "model": "absent:1"})
         until(lambda: len(found.named("POST /api/generate")) == 2, 60)
         refused = attributes(found.named("POST /api/generate")[1])
-        assert (refused["http.response.status_code"], refused["error.type"]) == (404, "client")
+        assert (refused["http.response.status_code"], refused["error.type"]) == (404, "model_not_found")
         assert not any(PROMPT.encode() in body for body in found.bodies)
     assert PROMPT not in echo.log.read_text()
 
