@@ -41,7 +41,14 @@ def drill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drill]:
         folder: Path = tmp_path_factory.mktemp(name, numbered=False)
         stack = LiveStack(engine, folder, name)
         cleanup.callback(stack.end)
-        stack.configure({"servers": [server(2, [SMOLLM2])], "modelStore": store(mirror), "monitoring": SETTINGS})
+        stack.configure(
+            {
+                "servers": [server(2, [SMOLLM2])],
+                "modelStore": store(mirror),
+                "monitoring": SETTINGS,
+                "echo": {"enabled": True, "replicas": 1},
+            }
+        )
         began = time.monotonic()
         stack.up()
         rows.append(f"deployed in {time.monotonic() - began:.0f} s; waits {FACTOR:g} times shorter")
@@ -52,6 +59,7 @@ def drill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drill]:
             InCluster(kube, space, f"prometheus-{name}-0", names.PROMETHEUS_PORT),
             InCluster(kube, space, f"alertmanager-{name}-0", names.ALERTMANAGER_PORT),
             mirror,
+            prepared.node(),
             rows,
         )
         wait_for("every target is up", lambda: set(drill.prometheus.targets().values()) == {"up"}, 180)

@@ -17,11 +17,11 @@ def _seconds(text: str) -> int:
 
 
 def hurried(groups: list[dict[str, Any]], factor: float) -> list[dict[str, Any]]:
-    """Groups whose alerts wait, and look back over minutes, `factor` times shorter."""
+    """Groups whose alerts wait, and whose rules look back over minutes, `factor` times shorter."""
     found = copy.deepcopy(groups)
     for group in found:
         for rule in group["rules"]:
-            if "alert" not in rule or factor == 1:
+            if factor == 1:
                 continue
             if "for" in rule:
                 rule["for"] = f"{max(1, round(_seconds(rule['for']) / factor))}s"

@@ -9,7 +9,10 @@ from __future__ import annotations
 import pytest
 
 from tests.drill.bed import Drill
+from tests.drill.faults import Asking, empty, fill, limit_processor, small_volume
 from tests.integration.chat import SMOLLM2
+
+SLOW = "50m"
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(3600)]
 
@@ -42,6 +45,49 @@ def test_a_model_is_deleted_by_hand(hurrying: Drill) -> None:
         hurrying.kube.execute(hurrying.stack.namespace, "chat-0", "agent", "/usr/bin/python3.11", "-c", script)
 
     hurrying.case("a model is deleted by hand", "ModelDrifted", delete, lambda: None)
+
+
+def test_all_replicas_are_taken_away(hurrying: Drill) -> None:
+    """Whatever else follows from it (no replica, no answer to the questions) is held back."""
+    hurrying.case(
+        "all replicas are taken away",
+        "ServerDown",
+        lambda: hurrying.scale("chat", 0),
+        lambda: hurrying.scale("chat", 2),
+    )
+
+
+def test_the_echo_service_is_taken_away(hurrying: Drill) -> None:
+    hurrying.case(
+        "the echo service is taken away",
+        "EchoDown",
+        lambda: hurrying.scale("echo", 0, "deployments"),
+        lambda: hurrying.scale("echo", 1, "deployments"),
+    )
+
+
+def test_a_model_becomes_slow(hurrying: Drill) -> None:
+    asking = Asking(hurrying, "chat-0")
+
+    def begin() -> None:
+        limit_processor(hurrying, "chat-0", SLOW)
+        asking.begin()
+
+    def end() -> None:
+        asking.end()
+        limit_processor(hurrying, "chat-0", "2")
+
+    hurrying.case("a replica gets a twentieth of a processor", "ResponseSlow", begin, end)
+
+
+def test_a_volume_is_filled(hurrying: Drill) -> None:
+    with small_volume(hurrying, "chat-1") as folder:
+        hurrying.case(
+            "a replica's volume is filled",
+            "VolumeFull",
+            lambda: fill(hurrying, folder, 0.01),
+            lambda: empty(hurrying, folder),
+        )
 
 
 def test_the_stack_in_figures(hurrying: Drill) -> None:
