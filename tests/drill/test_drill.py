@@ -10,9 +10,12 @@ import pytest
 
 from tests.drill.bed import Drill
 from tests.drill.faults import Asking, empty, fill, limit_processor, small_volume
+from tests.drill.pictures import keep
 from tests.integration.chat import SMOLLM2
+from toolchain import paths
 
 SLOW = "50m"
+BOARDS_FILE = paths.state_dir() / "boards.json"
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(3600)]
 
@@ -98,3 +101,6 @@ def test_the_stack_in_figures(hurrying: Drill) -> None:
     hurrying.rows.append(f"series {series['value'][1]}, memory {float(memory['value'][1]) / 2**20:.0f} MiB")
     hurrying.rows.append(", ".join(f"{one['metric']['job']} {one['value'][1]}" for one in per_job))
     assert float(series["value"][1]) > 0
+    empty = keep(hurrying.prometheus, BOARDS_FILE)
+    # What this machine has not: GPUs. And what did not happen here.
+    hurrying.rows.append(f"panels without series: {', '.join(empty) or 'none'}")
