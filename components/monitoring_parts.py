@@ -30,6 +30,10 @@ class MonitoringStackArgs:
     """Whether there is a model store."""
     echo: bool = False
     """Whether there is an echo service."""
+    memory: bool = False
+    """Whether there is a memory store."""
+    backups: bool = False
+    """Whether its database is backed up."""
     models: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     """Server in the cluster to names of its models."""
     storage_class: str | None = None

@@ -95,6 +95,7 @@ def inhibitions() -> list[dict[str, Any]]:
         because("ReplicaDown", "ReplicaMissing", "server"),
         because("OllamaDown", "ModelNotReady|ModelWrongDigest|QueueLong", "server", "pod"),
         because("EchoDown", "EchoReplicaDown"),
+        because("DatabaseDown", "DatabaseInstanceDown"),
         # A replica cannot bring what it cannot fetch.
         because("StoreDown", "PullStuck|PullFailing|StoreVolumeFilling|StoreUpstreamFailing"),
         because("VolumeFull", "PullStuck|PullFailing|VolumeFilling", "pod"),

@@ -20,9 +20,8 @@ Group = dict[str, Any]
 def rule_groups(
     settings: MonitoringSettings,
     replicas: Mapping[str, int],
+    there: Mapping[str, bool],
     *,
-    store: bool,
-    echo: bool = False,
     exceptions: Path = EXCEPTIONS,
 ) -> list[Group]:
     """Groups of a rule file, as Prometheus reads it.
@@ -30,13 +29,12 @@ def rule_groups(
     Args:
         settings: objectives, and where runbooks are.
         replicas: server to how many replicas it has at least.
-        store: whether there is a model store.
-        echo: whether there is an echo service.
+        there: parts with a rule file of their own, and whether the stack has them.
         exceptions: those from the policies, whose ends are watched.
     """
     groups = [
         _facts(replicas, exceptions),
-        *_from_files(_absent(store=store, echo=echo)),
+        *_from_files(there),
         *objectives.groups(settings.objectives),
     ]
     for group in groups:
@@ -46,14 +44,10 @@ def rule_groups(
     return [group for group in groups if group["rules"]]
 
 
-def _absent(**parts: bool) -> frozenset[str]:
-    """Of what is not there no rule could do anything but fire."""
-    return frozenset(name for name, there in parts.items() if not there)
-
-
-def _from_files(left_out: frozenset[str]) -> Iterator[Group]:
+def _from_files(there: Mapping[str, bool]) -> Iterator[Group]:
     for path in sorted(FOLDER.glob("*.yaml")):
-        if path.stem in left_out:
+        # Of what is not there, absence is no fault.
+        if not there.get(path.stem, True):
             continue
         content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
         yield from cast("list[Group]", content["groups"])

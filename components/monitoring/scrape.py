@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+from components import memory_names
 from components.labels import selector_labels
 from components.monitoring import names
 from components.registries import STORE_PORT
@@ -13,6 +14,7 @@ from replica_agent.ports import AGENT_PORT
 AGENTS = "replicas"
 STORE = "model-store"
 ECHO = "echo"
+MEMORY = "memory-database"
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,8 @@ class Monitor:
         }
 
 
-def models(prefix: str, *, store: bool, echo: bool) -> list[Monitor]:
-    """What runs in the namespace for models: replicas (readers and writers), the store, the echo service."""
+def stack(prefix: str, *, store: bool, echo: bool, memory: bool) -> list[Monitor]:
+    """What the stack is there for: replicas (readers and writers), the store, the echo service, the memory."""
     namespace = f"{prefix}-models"
     agents = Monitor(
         AGENTS,
@@ -84,7 +86,16 @@ def models(prefix: str, *, store: bool, echo: bool) -> list[Monitor]:
         "internal",
         INTERNAL_PORT,
     )
-    return [agents, *([kept] if store else []), *([asked] if echo else [])]
+    remembered = Monitor(
+        MEMORY,
+        MEMORY,
+        memory_names.namespace(prefix),
+        memory_names.database_pods(prefix),
+        "metrics",
+        memory_names.METRICS_PORT,
+    )
+    wanted = ((agents, True), (kept, store), (asked, echo), (remembered, memory))
+    return [one for one, there in wanted if there]
 
 
 def own(prefix: str, settings: MonitoringSettings) -> list[Monitor]:

@@ -1,4 +1,4 @@
-"""Cases as in `cases`: of the echo service, of the cluster's objects, and of models that are asked from outside."""
+"""Cases as in `cases`: of the echo service, the memory's database, the cluster's objects, and models that are asked."""
 
 from __future__ import annotations
 
@@ -41,6 +41,44 @@ ECHO_CASES: Mapping[str, Case] = {
         {},
         {f'echo_auth_failures_total{{{ECHO},reason="unknown"}}': "0+120x40"},
         {"now and then": {f'echo_auth_failures_total{{{ECHO},reason="unknown"}}': "0+6x40"}},
+    ),
+}
+
+INSTANCE = 'job="memory-database",namespace="memory",pod="memory-1"'
+INSTANCE_LABELS = {"job": "memory-database", "namespace": "memory", "pod": "memory-1"}
+READY = f'cnpg_collector_pg_wal_archive_status{{{INSTANCE},value="ready"}}'
+BACKUP = f"cnpg_collector_last_available_backup_timestamp{{{INSTANCE}}}"
+
+MEMORY_CASES: Mapping[str, Case] = {
+    "DatabaseDown": Case(
+        5,
+        {},
+        {f"cnpg_collector_up{{{INSTANCE}}}": "0x10"},
+        {
+            "a standby answers": {
+                f"cnpg_collector_up{{{INSTANCE}}}": "0x10",
+                'cnpg_collector_up{pod="memory-2"}': "1x10",
+            }
+        },
+    ),
+    "DatabaseInstanceDown": Case(
+        5,
+        INSTANCE_LABELS,
+        {f"up{{{INSTANCE}}}": "0x10"},
+        {"it answers": {f"up{{{INSTANCE}}}": "1x10", f"cnpg_collector_up{{{INSTANCE}}}": "1x10"}},
+    ),
+    "ArchiveStuck": Case(
+        10,
+        {"pod": "memory-1"},
+        {READY: "0+1x20"},
+        {"one is being sent": {READY: "1x20"}, "for a moment": {READY: "0x7 5x3 0x10"}},
+    ),
+    "BackupLate": Case(
+        30 * 60,
+        {},
+        {BACKUP: "0x60"},
+        {"the last night's is there": {BACKUP: "0x40 72000x20"}},
+        30,
     ),
 }
 

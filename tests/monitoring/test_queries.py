@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.ollama, pytest.mark.timeout(300)]
 MODEL = "tiny:1"
 ASK = {"model": MODEL, "options": {"num_predict": 20}, "messages": [{"role": "user", "content": "a b c"}]}
 _NAME = re.compile(
-    r"(?<![\w:.$\"])((?:replica|model_store|echo|kube|probe|node|DCGM|container|prometheus|alertmanager|process|gen_ai)_\w+"
+    r"(?<![\w:.$\"])((?:replica|model_store|echo|kube|cnpg|probe|node|DCGM|container|prometheus|alertmanager|process|gen_ai)_\w+"
     r"|(?:echorator|server|server_model|server_model_reason):[\w:]+|up|ALERTS)(?![\w:(])"
 )
 # As labels they stand beside metrics' names.
