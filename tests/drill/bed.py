@@ -12,6 +12,7 @@ from tests.integration.mirror import Mirror
 from tests.support.kube import Kube, wait_for
 from tests.support.prometheus import InCluster
 from tests.support.stack import LiveStack
+from toolchain import paths
 from toolchain.node.node import Node
 
 FACTOR = float(os.environ.get("ECHORATOR_DRILL_FACTOR", "1"))
@@ -23,6 +24,7 @@ SETTINGS = {
     "probes": {"enabled": True, "seconds": 10, "timeoutSeconds": 10},
     "prometheus": {"storage": "1Gi", "scrapeSeconds": 5, "retention": "1d", "memory": "512Mi"},
 }
+ROWS_FILE = paths.state_dir() / "drill.md"
 # Always there, and no news of a fault.
 EXPECTED = {"Watchdog"}
 
@@ -49,6 +51,12 @@ class Drill:
     def scale(self, name: str, replicas: int, kind: str = "statefulsets") -> None:
         path = f"/apis/apps/v1/namespaces/{self.stack.namespace}/{kind}/{name}"
         self.kube.patch(path, {"spec": {"replicas": replicas}})
+
+    def tell(self, row: str) -> None:
+        """Keep a row of the table; at once, since a drill that is cut off has some too."""
+        self.rows.append(row)
+        with ROWS_FILE.open("a", encoding="utf-8") as file:
+            file.write(f"{row}\n")
 
     def quiet(self, when: str) -> None:
         """Wait until nothing fires."""
@@ -82,7 +90,7 @@ class Drill:
 
         self._until(f"quiet after: {fault}", quiet, seen)
         others = ", ".join(sorted(seen - {alert})) or "none"
-        self.rows.append(f"| {fault} | `{alert}` | {to_fire:.0f} | {time.monotonic() - ended:.0f} | {others} |")
+        self.tell(f"| {fault} | `{alert}` | {to_fire:.0f} | {time.monotonic() - ended:.0f} | {others} |")
         assert seen == {alert}, f"{fault}: also {others}"
 
     @staticmethod

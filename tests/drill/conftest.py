@@ -51,7 +51,7 @@ def drill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drill]:
         )
         began = time.monotonic()
         stack.up()
-        rows.append(f"deployed in {time.monotonic() - began:.0f} s; waits {FACTOR:g} times shorter")
+        deployed = f"deployed in {time.monotonic() - began:.0f} s; waits {FACTOR:g} times shorter"
         space = names.namespace_of(name)
         drill = Drill(
             kube,
@@ -62,6 +62,7 @@ def drill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drill]:
             prepared.node(),
             rows,
         )
+        drill.tell(deployed)
         wait_for("every target is up", lambda: set(drill.prometheus.targets().values()) == {"up"}, 180)
         wait_for("alerts get to Alertmanager", lambda: drill.alertmanager.get("/api/v2/alerts"), 180)
         yield drill

@@ -69,18 +69,17 @@ def test_the_echo_service_is_taken_away(hurrying: Drill) -> None:
     )
 
 
-def test_a_model_becomes_slow(hurrying: Drill) -> None:
-    asking = Asking(hurrying, "chat-0")
-
-    def begin() -> None:
-        limit_processor(hurrying, "chat-0", SLOW)
-        asking.begin()
-
-    def end() -> None:
-        asking.end()
-        limit_processor(hurrying, "chat-0", "2")
-
-    hurrying.case("a replica gets a twentieth of a processor", "ResponseSlow", begin, end)
+def test_the_stack_in_figures(hurrying: Drill) -> None:
+    """What monitoring itself takes, for docs/monitoring.md."""
+    (series,) = hurrying.prometheus.query("prometheus_tsdb_head_series")
+    (memory,) = hurrying.prometheus.query('process_resident_memory_bytes{job="prometheus"}')
+    per_job = hurrying.prometheus.query("sum by (job) (scrape_samples_scraped)")
+    hurrying.tell(f"series {series['value'][1]}, memory {float(memory['value'][1]) / 2**20:.0f} MiB")
+    hurrying.tell(", ".join(f"{one['metric']['job']} {one['value'][1]}" for one in per_job))
+    assert float(series["value"][1]) > 0
+    empty = keep(hurrying.prometheus, BOARDS_FILE)
+    # What this machine has not: GPUs. And what did not happen here.
+    hurrying.tell(f"panels without series: {', '.join(empty) or 'none'}")
 
 
 def test_a_volume_is_filled(hurrying: Drill) -> None:
@@ -93,14 +92,15 @@ def test_a_volume_is_filled(hurrying: Drill) -> None:
         )
 
 
-def test_the_stack_in_figures(hurrying: Drill) -> None:
-    """What monitoring itself takes, for docs/monitoring.md."""
-    (series,) = hurrying.prometheus.query("prometheus_tsdb_head_series")
-    (memory,) = hurrying.prometheus.query('process_resident_memory_bytes{job="prometheus"}')
-    per_job = hurrying.prometheus.query("sum by (job) (scrape_samples_scraped)")
-    hurrying.rows.append(f"series {series['value'][1]}, memory {float(memory['value'][1]) / 2**20:.0f} MiB")
-    hurrying.rows.append(", ".join(f"{one['metric']['job']} {one['value'][1]}" for one in per_job))
-    assert float(series["value"][1]) > 0
-    empty = keep(hurrying.prometheus, BOARDS_FILE)
-    # What this machine has not: GPUs. And what did not happen here.
-    hurrying.rows.append(f"panels without series: {', '.join(empty) or 'none'}")
+def test_a_model_becomes_slow(hurrying: Drill) -> None:
+    asking = Asking(hurrying, "chat-0")
+
+    def begin() -> None:
+        limit_processor(hurrying, "chat-0", SLOW)
+        asking.begin()
+
+    def end() -> None:
+        asking.end()
+        limit_processor(hurrying, "chat-0", "2")
+
+    hurrying.case("a replica gets a twentieth of a processor", "ResponseSlow", begin, end)
