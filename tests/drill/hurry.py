@@ -9,7 +9,7 @@ from typing import Any
 _SPAN = re.compile(r"\[(\d+)m\]")
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 _SHORTEST_S = 20
-"""Four scrapes of the drill: below that a rate has nothing to go by."""
+"""Four scrapes of the drill: below that a rate has nothing to go by, and a pod that leaves looks like a fault."""
 
 
 def _seconds(text: str) -> int:
@@ -24,7 +24,7 @@ def hurried(groups: list[dict[str, Any]], factor: float) -> list[dict[str, Any]]
             if factor == 1:
                 continue
             if "for" in rule:
-                rule["for"] = f"{max(1, round(_seconds(rule['for']) / factor))}s"
+                rule["for"] = f"{max(_SHORTEST_S, round(_seconds(rule['for']) / factor))}s"
             rule["expr"] = _SPAN.sub(
                 lambda span: f"[{max(_SHORTEST_S, round(int(span[1]) * 60 / factor))}s]", rule["expr"]
             )
