@@ -72,10 +72,11 @@ class ModelServers(pulumi.ComponentResource):
             home = fleet.primary.cluster
             own = pulumi.ResourceOptions(parent=self, depends_on=[home])
             EchoService(f"{name}-echo", EchoServiceArgs.of(config, home), own)
-        if config.monitoring.enabled and fleet.primary is not None:
-            MonitoringStack.of(config, fleet.primary.cluster, parent=self, prefix=f"{name}-")
+        apart: list[pulumi.Resource] = []
         if config.memory.enabled and fleet.primary is not None:
-            echo_memory_store.remember(config, fleet.primary.cluster, parent=self, prefix=f"{name}-")
+            apart.append(echo_memory_store.remember(config, fleet.primary.cluster, parent=self, prefix=f"{name}-"))
+        if config.monitoring.enabled and fleet.primary is not None:
+            MonitoringStack.of(config, fleet.primary.cluster, after=apart, parent=self, prefix=f"{name}-")
         self.namespace = pulumi.Output.from_input(f"{config.namespace}-models")
         self.endpoints = pulumi.Output.all(**{key: one.server.endpoint for key, one in placed.items()}).apply(
             lambda urls: {key: str(url) for key, url in urls.items()}

@@ -110,17 +110,13 @@ MONITORING_IMAGES: Mapping[str, Image] = MappingProxyType(
         "alertmanager": Image("quay.io/prometheus/alertmanager", "v0.28.1"),
         # renovate: datasource=docker depName=quay.io/prometheus/node-exporter
         "node-exporter": Image("quay.io/prometheus/node-exporter", "v1.9.1"),
+        # renovate: datasource=docker depName=quay.io/prometheus/blackbox-exporter
+        "blackbox-exporter": Image("quay.io/prometheus/blackbox-exporter", "v0.27.0"),
+        # renovate: datasource=docker depName=registry.k8s.io/kube-state-metrics/kube-state-metrics
+        "kube-state-metrics": Image("registry.k8s.io/kube-state-metrics/kube-state-metrics", "v2.15.0"),
     }
 )
 """What the monitoring stack runs."""
-
-DEBIAN_MONITORING_IMAGES: Mapping[str, Image] = MappingProxyType(
-    {
-        "alertmanager": Image("ghcr.io/echorator/debian-alertmanager", "0.25.0"),
-        "node-exporter": Image("ghcr.io/echorator/debian-node-exporter", "1.5.0"),
-    }
-)
-"""Stand-ins on the local cluster, from Debian 12's packages: other versions, and so other names."""
 
 ADDON_IMAGES: Mapping[str, Image] = MappingProxyType(
     {

@@ -18,11 +18,11 @@ from echo.config.layers import Layers
 from echo.config.model import EchoConfig
 from echo.config.watch import Watcher
 from echo.engine.discover import Discovery
-from echo.engine.engine import Engine
 from echo.engine.fleet import Fleet
 from echo.engine.metrics import EchoMetrics
 from echo.engine.queue import Dispatcher
 from echo.engine.upstream import Upstream
+from echo.telemetry import engine_kind
 from replica_agent.drain import Drain
 
 __all__ = ["Service"]
@@ -58,7 +58,7 @@ class Service:
         self.drain = Drain(
             settle_s=config.drain.settle_seconds, limit_s=config.drain.limit_seconds, on_begin=lambda: None
         )
-        self._engine = engine = Engine(
+        self._engine = engine = engine_kind()(
             config,
             fleet=self._fleet,
             dispatcher=self._dispatcher,

@@ -45,10 +45,9 @@ def install(locked: str, folder: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="wheels-", dir=folder.parent) as scratch:
         listed = Path(scratch) / "requirements.txt"
         listed.write_text(locked)
-        run(
-            [_uv(), "pip", "install", *_HASHED, *_PLATFORM, "--target", folder, "--requirement", listed],
-            what="Python wheels",
-        )
+        # Apart from the checkout, whose overrides of versions would count here too, instead of the lock.
+        places = ("--directory", scratch, "--target", folder.resolve(), "--requirement", listed)
+        run([_uv(), "pip", "install", *_HASHED, *_PLATFORM, *places], what="Python wheels")
 
 
 def add_wheels(tree: Tree, site_packages: Path) -> None:
