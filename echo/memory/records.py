@@ -406,6 +406,32 @@ class Snapshot:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Reembedding:
+    """A space on its way to another embedding model."""
+
+    embedding_model: str
+    width: int
+    done: int
+    """Memories that have their vector of it."""
+    total: int
+    """Memories of the space, whatever their state."""
+    started_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReembeddingReport:
+    """What one run of a re-embedding did."""
+
+    written: int
+    """Vectors."""
+    switched: bool
+    """Whether the space is with the new model now."""
+    waits_for_index: bool
+    """Every memory has its vector, and the space, which has an index, waits for one of these vectors: run
+    ``python -m echo.migrations indexes``, then go on."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ImportReport:
     """What an import brought."""
 
