@@ -153,6 +153,20 @@ class Postgres:
         asyncio.run(self.execute("postgres", f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE} OWNER {OWNER}"))
         return name
 
+    async def ensure(self, name: str) -> None:
+        """A database of that name with the latest schema: a copy of the template, or the one that is there."""
+        connection = await connect(self.url("postgres", "postgres"), timeout=30)
+        try:
+            if await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name) is None:
+                await connection.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE} OWNER {OWNER}")
+        finally:
+            await connection.close()
+        owner = await connect(self.url(name, OWNER), timeout=30)
+        try:
+            await migrate(owner, service_role=SERVICE, say=lambda _: None)
+        finally:
+            await owner.close()
+
     def create_empty(self) -> str:
         """A new database with the extension and nothing else, owned by the schema's owner."""
         name = f"test_{next(self._numbers)}"
