@@ -187,7 +187,10 @@ class ArmTrace:
 
 @dataclass(frozen=True, kw_only=True)
 class Why:
-    """Why a hit was found, and how its score came about: ``score = fused x importance x recency x strength``."""
+    """Why a hit was found, and how its score came about.
+
+    ``score = fused x importance x recency x strength x source``
+    """
 
     arms: tuple[ArmTrace, ...]
     fused: float
@@ -196,6 +199,8 @@ class Why:
     recency: float
     strength: float
     """The three factors; 1 where one is off."""
+    source: float = 1.0
+    """Above 1 where the query names the memory's source."""
     words: tuple[str, ...]
     """The query's word stems that it holds."""
     path: tuple[UUID, ...]

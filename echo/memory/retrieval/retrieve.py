@@ -93,7 +93,7 @@ async def _ask(
         )  # fmt: skip
     if Arm.GRAPH in arms:
         seeds = list(fusion.fuse(found, weights).items())[: weights.seeds]
-        passed = {one.id for several in found.values() for one in several}
+        passed = {one.id: one.source for several in found.values() for one in several}
         found[Arm.GRAPH] = await graph.associated(
             connection, space, seeds, weights=weights, count=count, parameters=parameters, known=passed
         )
@@ -114,7 +114,12 @@ async def _weigh(
     if weights.importance or weights.recency or weights.strength:
         light = await database.rows(connection, _LIGHT, space=space.id, ids=list(fused))
         factors = {row.id: _factors(row, weights, fades, now) for row in light}
-    scores = {one: fused[one] * a * b * c for one, (a, b, c) in factors.items()}
+    named = {
+        one.id: 1 + weights.source if one.source and fusion.named(one.source, query.text) else 1.0
+        for several in found.values()
+        for one in several
+    }
+    scores = {one: fused[one] * a * b * c * named[one] for one, (a, b, c) in factors.items()}
     best = sorted(scores, key=lambda one: (-scores[one], one))[: query.limit]
     whole = await read.memories(connection, space.id, best)
     traces = fusion.traces(found)
@@ -131,6 +136,7 @@ async def _weigh(
                 importance=factors[one][0],
                 recency=factors[one][1],
                 strength=factors[one][2],
+                source=named[one],
                 words=stems.get(one, ()),
                 path=paths.get(one, ()),
             ),

@@ -23,6 +23,7 @@ class Found:
 
     id: UUID
     score: float
+    source: str = ""
     path: tuple[UUID, ...] = ()
 
 
@@ -52,10 +53,10 @@ async def nearest(
         for fetch in (count * 2, count * 2 * _WIDER):
             rows = await database.rows(connection, sql, fetch=fetch, **common)
             if len(rows) >= count:
-                return [Found(row.id, row.score) for row in rows]
+                return [Found(row.id, row.score, row.source) for row in rows]
     # Whatever the filter leaves over is found, however little of the space that is.
     rows = await database.rows(connection, statement(_EXACT, parameters), **common)
-    return [Found(row.id, row.score) for row in rows]
+    return [Found(row.id, row.score, row.source) for row in rows]
 
 
 @functools.cache
@@ -68,7 +69,7 @@ _SETTINGS = """
 SELECT set_config('hnsw.iterative_scan', 'relaxed_order', true), set_config('hnsw.ef_search', :ef, true)
 """
 _EXACT = """
-SELECT m.id, 1 - (e.embedding <=> CAST(:query AS vector)) AS score
+SELECT m.id, m.source, 1 - (e.embedding <=> CAST(:query AS vector)) AS score
 FROM echo.embeddings e JOIN echo.memories m ON m.space_id = e.space_id AND m.id = e.memory_id
 WHERE e.space_id = CAST(:space AS bigint) AND e.generation = CAST(:generation AS integer) AND e.live AND CONDITION
 ORDER BY e.embedding <=> CAST(:query AS vector), m.id LIMIT CAST(:count AS integer)
@@ -90,7 +91,7 @@ WITH near AS (
         ORDER BY distance LIMIT CAST(:fetch AS integer)
     )
 )
-SELECT m.id, 1 - n.distance AS score FROM near n
+SELECT m.id, m.source, 1 - n.distance AS score FROM near n
 JOIN echo.memories m ON m.space_id = CAST(:space AS bigint) AND m.id = n.memory_id
 WHERE CONDITION
 ORDER BY n.distance, m.id LIMIT CAST(:count AS integer)

@@ -56,7 +56,7 @@ async def matching(
             k=K1, budget=budget, fetch=fetch, count=count, **lengths, **parameters,
         )  # fmt: skip
         if len(rows) >= count or fetch is None or (rows and rows[0].ranked < fetch):
-            return [Found(row.id, row.score) for row in rows]
+            return [Found(row.id, row.score, row.source) for row in rows]
         if not rows and not await _any(connection, space, text):
             return []
     return []
@@ -111,7 +111,7 @@ WITH counted AS (
         SELECT * FROM scored ORDER BY score DESC, memory_id LIMIT CAST(:fetch AS integer)
     ) cut
 )
-SELECT m.id, b.score, b.ranked FROM best b
+SELECT m.id, m.source, b.score, b.ranked FROM best b
 JOIN echo.memories m ON m.space_id = CAST(:space AS bigint) AND m.id = b.memory_id
 WHERE CONDITION
 ORDER BY b.score DESC, m.id LIMIT CAST(:count AS integer)
