@@ -14,6 +14,7 @@ from echo.memory import (
     forgetting,
     learning,
     reading,
+    reembedding,
     snapshots,
     touch,
     transfer,
@@ -21,6 +22,7 @@ from echo.memory import (
 )
 from echo.memory.consolidation import ConsolidationPolicy
 from echo.memory.context import Context
+from echo.memory.embedder import Embedder
 from echo.memory.kinds import PatternKind
 from echo.memory.records import (
     Association,
@@ -37,6 +39,8 @@ from echo.memory.records import (
     Observation,
     Pattern,
     Query,
+    Reembedding,
+    ReembeddingReport,
     Retrieval,
     Snapshot,
     SpaceInfo,
@@ -160,6 +164,29 @@ class MemorySpace:
     async def index_fresh(self, *, batch: int = 1_000) -> int:
         """Move fresh vectors into the space's HNSW index, where it has one; returns how many."""
         return await reading.index_fresh(self._context, batch)
+
+    async def reembed(
+        self, embedder: Embedder | None = None, *, batch: int = 256, most: int | None = None
+    ) -> ReembeddingReport:
+        """Bring the space to another embedding model, in the background of reads and writes.
+
+        New vectors are written beside the old ones, from each memory's content; then one transaction switches; then
+        the old ones are deleted. Until the switch everybody works with the old model. A run that was cut off, by a
+        kill too, goes on where it was when this is called again; two at once do the work twice and harm nothing.
+
+        Args:
+            embedder: of the new model; the store's own when None.
+            batch: memories of one transaction and of one question to the embedder.
+            most: stop after so many vectors, to go on later.
+
+        Raises:
+            EmbedderError: the embedder failed; what was written stays.
+        """
+        return await reembedding.reembed(self._context, embedder, batch=batch, most=most)
+
+    async def reembedding(self) -> Reembedding | None:
+        """How far the space is on its way to another model; None where it is on none."""
+        return await reembedding.progress(self._context)
 
     async def forget(self, *, dry_run: bool = False, limit: int = 10_000) -> ForgettingReport:
         """Forget what has faded below the threshold, each with its reason; it can be restored until it is purged."""
