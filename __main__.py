@@ -32,3 +32,4 @@ if config.memory.enabled and fleet.primary is not None:
     memory = echo_memory_store.remember(config, fleet.primary.cluster)
     pulumi.export("memory-endpoint", memory.host)
     pulumi.export("memory-namespace", memory.namespace)
+    pulumi.export("memory-secret", memory.secret)
