@@ -5,6 +5,7 @@ Not proved: a bucket outside the cluster, and the loss of a whole cluster.
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import time
 
@@ -36,6 +37,20 @@ def test_a_drill_finds_the_copy_as_the_source_was(
     assert result.source.samples["echo.embeddings.embedding"][0] == 5
     kept = "SELECT count(*) FROM echo.memories WHERE content LIKE 'thing %'"
     assert int(client.sql(kept, who="reader")) >= 600
+    turn.right()
+
+
+def test_the_state_is_lost_and_brought_back(stack: LiveStack, store: Store, table: Table) -> None:
+    turn = table.turn("The stack's state lost, and brought back from an export")
+    exported = stack.state()
+    # Keys and passwords are in it, none of them in clear.
+    keys = store.api.get(store.path("v1", "secrets", "memory-backups-keys"))
+    assert keys is not None
+    assert base64.b64decode(keys["data"]["password"]).decode() not in exported
+    turn.fault()
+    stack.lose_state()
+    stack.bring_state(exported)
+    assert set(stack.up().changes) == {"same"}
     turn.right()
 
 
