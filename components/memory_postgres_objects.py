@@ -293,7 +293,9 @@ def client_policy(prefix: str) -> dict[str, Any]:
     redis = {"podSelector": {"matchLabels": names.pod_labels(prefix, "redis")}}
     return {
         "podSelector": {"matchLabels": {names.CLIENT: "true"}},
-        "policyTypes": ["Egress"],
+        "policyTypes": ["Ingress", "Egress"],
+        # Nobody, unless another policy says so.
+        "ingress": [],
         "egress": [
             {"to": [database], "ports": workload.tcp(names.POSTGRES_PORT)},
             {"to": [redis], "ports": workload.tcp(names.REDIS_PORT)},
