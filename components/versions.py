@@ -19,6 +19,9 @@ RUNTIME_PACKAGES = ("model_store", "ollama", "replica_agent", "responder")
 ECHO_PACKAGES = ("echo", "ollama", "replica_agent")
 """Of ours, in the image of the echo service."""
 
+_SHIPPED = ("*.py", "*.sql")
+"""Of each package: modules, and the steps of the memory's schema."""
+
 
 @dataclass(frozen=True)
 class Image:
@@ -37,9 +40,9 @@ def runtime_sources(root: Path = ROOT, packages: Sequence[str] = RUNTIME_PACKAGE
     """The files that go into an image of ours, in a fixed order.
 
     Returns:
-        Absolute paths: every Python file of the packages, then `uv.lock`.
+        Absolute paths: every module and step of the packages, then `uv.lock`.
     """
-    modules = [path for package in packages for path in (root / package).rglob("*.py")]
+    modules = [path for package in packages for kind in _SHIPPED for path in (root / package).rglob(kind)]
     return [*sorted(modules, key=lambda path: path.relative_to(root).as_posix()), root / "uv.lock"]
 
 
@@ -49,13 +52,22 @@ def runtime_tag(root: Path = ROOT, packages: Sequence[str] = RUNTIME_PACKAGES) -
     The digits hash the path and content of each of `runtime_sources`, so a change of code is a change of tag and
     the pods roll. A tag that stays while its content moves would leave old code running on nodes that cached it.
     """
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return f"{project['version']}-{_digest(root, runtime_sources(root, packages))[:12]}"
+
+
+def schema_tag(root: Path = ROOT) -> str:
+    """10 hex digits of the memory's migrations: the steps, and what runs them."""
+    return _digest(root, [path for path in runtime_sources(root, ("echo/migrations",)) if path.suffix != ".lock"])[:10]
+
+
+def _digest(root: Path, files: Sequence[Path]) -> str:
     digest = hashlib.sha256()
-    for path in runtime_sources(root, packages):
+    for path in files:
         content = path.read_bytes()
         digest.update(f"{path.relative_to(root).as_posix()}\0{len(content)}\0".encode())
         digest.update(content)
-    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return f"{project['version']}-{digest.hexdigest()[:12]}"
+    return digest.hexdigest()
 
 
 RUNTIME_TAG = runtime_tag()

@@ -142,18 +142,21 @@ def images() -> tuple[ImageSpec, ...]:
             env=(_PATH, _CERTIFICATES, ("OLLAMA_HOST", "0.0.0.0:11434")),
         ),
         _ours("runtime", ("runtime",), RUNTIME_PACKAGES, command="model_store"),
-        _ours("echo", ("runtime", "echo"), ECHO_PACKAGES, command="echo"),
+        # NumPy and greenlet are C++: without its library the memory cannot be imported.
+        _ours("echo", ("runtime", "echo"), ECHO_PACKAGES, command="echo", libraries=("libstdc++6",)),
     )
 
 
-def _ours(name: str, groups: tuple[str, ...], packages: tuple[str, ...], *, command: str) -> ImageSpec:
+def _ours(
+    name: str, groups: tuple[str, ...], packages: tuple[str, ...], *, command: str, libraries: tuple[str, ...] = ()
+) -> ImageSpec:
     """An image of our own services: Python, locked wheels, our packages; `command` is the module that it runs."""
     return ImageSpec(
         name=IMAGES[name].repository,
         tag=IMAGES[name].tag,
         licence="Apache-2.0",
         debs=Debs(
-            closed=("libpython3.11-stdlib", "python3.11-minimal"),
+            closed=("libpython3.11-stdlib", "python3.11-minimal", *libraries),
             alone=("ca-certificates",),
             dropped=_PYTHON_DROPPED,
             without=_DEBIAN_DOCS + _PYTHON_UNUSED,

@@ -56,12 +56,12 @@ def add_wheels(tree: Tree, site_packages: Path) -> None:
 
 
 def add_packages(tree: Tree, checkout: Path, packages: Sequence[str]) -> None:
-    """Put our own packages at ``/app``: exactly the modules that the image's tag is a hash of.
+    """Put our own packages at ``/app``: exactly the files that the image's tag is a hash of.
 
     Raises:
         ImageError: The checkout lacks one of them.
     """
-    modules = [path for path in runtime_sources(checkout, packages) if path.suffix == ".py"]
+    modules = [path for path in runtime_sources(checkout, packages) if path.suffix != ".lock"]
     present = {path.relative_to(checkout).parts[0] for path in modules}
     lacking = [name for name in packages if name not in present]
     if lacking:
