@@ -19,7 +19,7 @@ from echo.memory.records import SpaceInfo
 from echo.memory.space import MemorySpace
 from echo.memory.weights import FadingWeights, RetrievalWeights
 
-MIGRATIONS_NEEDED = 6
+MIGRATIONS_NEEDED = 7
 """The version of the schema that this library needs at least; later ones only add."""
 
 
