@@ -96,13 +96,14 @@ def settle(
         touching[one.other].append(one)
     order = [c for c in constraints if not c.positive]
 
-    def gain(node: Node) -> float:
+    def gain(node: Node, *, judging: bool) -> float:
         """What giving a belief up adds to the weight that is satisfied."""
         change = -evidence.get(node, 0.0)
         for c in touching[node]:
-            if c.one == c.other:
-                continue
             together = (c.other if c.one == node else c.one) in held
+            # That it won over a third belief earlier says nothing for it against this one.
+            if c.one == c.other or (judging and not c.positive and not together):
+                continue
             # Held now; both ends held satisfies a positive constraint and breaks a negative one.
             change += c.weight if together != c.positive else -c.weight
         return change
@@ -113,14 +114,16 @@ def settle(
         for i, c in enumerate(order):
             if c.one not in held or c.other not in held:
                 continue
-            first, second = gain(c.one), gain(c.other)
-            if max(first, second) > 0 and abs(first - second) >= margin * c.weight:
-                found = (max(first, second), -i)
+            first, second = gain(c.one, judging=True), gain(c.other, judging=True)
+            risen = gain(c.one if first > second else c.other, judging=False)
+            if risen > 0 and first != second and abs(first - second) >= margin * c.weight:
+                found = (risen, -i)
                 best = found if best is None else max(best, found)
         if best is None:
             break
         c = order[-best[1]]
-        loser, winner = (c.one, c.other) if gain(c.one) > gain(c.other) else (c.other, c.one)
+        worse = gain(c.one, judging=True) > gain(c.other, judging=True)
+        loser, winner = (c.one, c.other) if worse else (c.other, c.one)
         held.discard(loser)
         rejected.append((loser, winner))
     left = sum(1 for c in order if c.one in held and c.other in held)
