@@ -7,7 +7,7 @@ import re
 _WORD = re.compile(r"[^\W_]+")
 _SHORT = 2
 _ENDINGS = ("ings", "ing", "edly", "ed", "es", "s", "ly")
-_ROOT = 4
+_ROOT = 3
 _WORDS = (
     "a about all also am an and any are as at be been but by can could did do does for from get go had has have he "
     "her him his how i if in into is it its just know let like make me more my no not now of on one or our out over "
@@ -49,5 +49,10 @@ def _stem(word: str) -> str:
     for ending in _ENDINGS:
         root = word.removesuffix(ending)
         if root != word and len(root) >= _ROOT:
-            return root
-    return word
+            return _bare(root)
+    return _bare(word)
+
+
+def _bare(word: str) -> str:
+    """Without a last "e", which endings take the place of: "bake" and "baking"."""
+    return word[:-1] if word.endswith("e") and len(word) > _ROOT else word
