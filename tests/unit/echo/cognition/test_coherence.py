@@ -16,6 +16,7 @@ from echo.cognition.coherence import (
     settle,
     support,
 )
+from tests.unit.echo.cognition.brief import BRIEF
 
 NODES = st.integers(0, 7)
 CONSTRAINTS = st.lists(
@@ -28,6 +29,7 @@ SHARE = st.floats(0, 1)
 CLAIMS = st.dictionaries(st.text(max_size=3), st.floats(0.01, 0.99), max_size=8)
 
 
+@BRIEF
 @given(CONSTRAINTS, HELD)
 def test_it_is_a_share(constraints: list[Constraint[int]], held: frozenset[int]) -> None:
     value = of_constraints(constraints, held)
@@ -35,6 +37,7 @@ def test_it_is_a_share(constraints: list[Constraint[int]], held: frozenset[int])
     assert value is None or 0 <= value <= 1
 
 
+@BRIEF
 @given(CONSTRAINTS, HELD, st.floats(0.1, 100))
 def test_only_the_proportion_of_weights_counts(
     constraints: list[Constraint[int]], held: frozenset[int], factor: float
@@ -44,6 +47,7 @@ def test_only_the_proportion_of_weights_counts(
     assert of_constraints(scaled, held) == (None if value is None else pytest.approx(value))
 
 
+@BRIEF
 @given(CONSTRAINTS, HELD)
 def test_a_contradiction_lowers_and_support_raises(constraints: list[Constraint[int]], held: frozenset[int]) -> None:
     both = held | {8, 9}
@@ -56,6 +60,7 @@ def test_a_contradiction_lowers_and_support_raises(constraints: list[Constraint[
     assert disputed <= supported
 
 
+@BRIEF
 @given(CONSTRAINTS, HELD, EVIDENCE, st.floats(0, 1))
 def test_resolving_never_lowers_it_and_ends(
     constraints: list[Constraint[int]], held: frozenset[int], evidence: dict[int, float], margin: float
@@ -73,6 +78,7 @@ def test_resolving_never_lowers_it_and_ends(
     assert (again.rejected, again.left) == ((), done.left)
 
 
+@BRIEF
 @given(CONSTRAINTS, HELD, EVIDENCE)
 def test_what_nothing_contradicts_is_never_given_up(
     constraints: list[Constraint[int]], held: frozenset[int], evidence: dict[int, float]
@@ -81,6 +87,7 @@ def test_what_nothing_contradicts_is_never_given_up(
     assert {loser for loser, _ in settle(constraints, held, evidence, margin=0.25).rejected} <= disputed
 
 
+@BRIEF
 @given(st.floats(0, 0.99), st.floats(0, 0.99))
 def test_the_side_with_more_behind_it_wins_and_even_ones_are_left(one: float, other: float) -> None:
     done = settle([Constraint("a", "b", 1.0, positive=False)], {"a", "b"}, {"a": one, "b": other}, margin=0.25)
@@ -106,11 +113,13 @@ def test_having_won_before_is_no_evidence() -> None:
     assert (done.rejected, done.left) == ((), 1)
 
 
+@BRIEF
 @given(st.integers(0, 10_000))
 def test_more_evidence_supports_more_and_never_wholly(sources: int) -> None:
     assert 0 <= support(sources) < support(sources + 1) < 1
 
 
+@BRIEF
 @given(CLAIMS, CLAIMS)
 def test_continuity_is_symmetric_and_1_for_the_same_self_alone(one: dict[str, float], other: dict[str, float]) -> None:
     value = continuity(one, other)
@@ -119,6 +128,7 @@ def test_continuity_is_symmetric_and_1_for_the_same_self_alone(one: dict[str, fl
     assert (value == 1) == (one == other and bool(one))
 
 
+@BRIEF
 @given(CLAIMS.filter(bool), st.floats(0.01, 0.99))
 def test_a_new_claim_makes_for_less_continuity(claims: dict[str, float], confidence: float) -> None:
     value = continuity(claims, {**claims, "quite new": confidence})
@@ -126,6 +136,7 @@ def test_a_new_claim_makes_for_less_continuity(claims: dict[str, float], confide
     assert value < 1
 
 
+@BRIEF
 @given(st.lists(st.tuples(SHARE, SHARE), max_size=8))
 def test_alignment_lies_among_its_relevances(pairs: list[tuple[float, float]]) -> None:
     value = alignment(pairs)
@@ -134,6 +145,7 @@ def test_alignment_lies_among_its_relevances(pairs: list[tuple[float, float]]) -
         assert min(counted) - 1e-9 <= value <= max(counted) + 1e-9
 
 
+@BRIEF
 @given(st.none() | SHARE, st.none() | SHARE, st.none() | SHARE)
 def test_the_whole_is_the_mean_of_what_can_be_measured(
     facts: float | None, identity: float | None, goals: float | None

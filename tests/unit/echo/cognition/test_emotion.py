@@ -32,6 +32,7 @@ from echo.cognition.emotion import (
     together,
 )
 from echo.mind import Emotion
+from tests.unit.echo.cognition.brief import BRIEF
 
 UNIT = st.floats(0, 1)
 BOTH = st.floats(-1, 1)
@@ -54,6 +55,7 @@ def _close(one: Emotion, other: Emotion, tolerance: float = 1e-6) -> bool:
     return all(math.isclose(getattr(one, d), getattr(other, d), abs_tol=tolerance) for d in DIMENSIONS)
 
 
+@BRIEF
 @given(FEELINGS, SECONDS, TEMPOS)
 def test_what_time_leaves_lies_between_emotion_mood_and_temperament(
     before: Feeling, seconds: float, tempo: Tempo
@@ -67,6 +69,7 @@ def test_what_time_leaves_lies_between_emotion_mood_and_temperament(
     assert _within(after.mood)
 
 
+@BRIEF
 @given(FEELINGS, st.floats(0, 1e6), st.floats(0, 1e6), TEMPOS)
 def test_time_in_one_stretch_or_in_two_is_the_same(before: Feeling, first: float, second: float, tempo: Tempo) -> None:
     once = passed(before, first + second, tempo)
@@ -75,6 +78,7 @@ def test_time_in_one_stretch_or_in_two_is_the_same(before: Feeling, first: float
     assert _close(once.mood, twice.mood)
 
 
+@BRIEF
 @given(FEELINGS, TEMPOS)
 def test_everything_comes_back_to_the_temperament_and_stays(before: Feeling, tempo: Tempo) -> None:
     end = passed(before, 1e18, tempo)
@@ -84,11 +88,13 @@ def test_everything_comes_back_to_the_temperament_and_stays(before: Feeling, tem
     assert _close(passed(rest, 12_345.0, tempo).emotion, tempo.temperament)
 
 
+@BRIEF
 @given(FEELINGS, TEMPOS, st.floats(-1e9, 0))
 def test_a_clock_that_went_back_changes_nothing(before: Feeling, tempo: Tempo, seconds: float) -> None:
     assert passed(before, seconds, tempo) == before
 
 
+@BRIEF
 @given(FEELINGS, READINGS, TEMPOS)
 def test_a_reading_moves_towards_itself_and_never_past(before: Feeling, read: Reading, tempo: Tempo) -> None:
     after = moved_by(before, read, tempo)
@@ -99,11 +105,13 @@ def test_a_reading_moves_towards_itself_and_never_past(before: Feeling, read: Re
     assert distance(after.emotion, read.emotion) <= distance(before.emotion, read.emotion) + 1e-9
 
 
+@BRIEF
 @given(FEELINGS, EMOTIONS, TEMPOS)
 def test_what_shows_no_feeling_moves_none(before: Feeling, shown: Emotion, tempo: Tempo) -> None:
     assert moved_by(before, Reading(emotion=shown, confidence=0), tempo) == before
 
 
+@BRIEF
 @given(st.lists(READINGS, max_size=60), TEMPOS)
 def test_any_number_of_readings_stays_within_bounds(readings: list[Reading], tempo: Tempo) -> None:
     feeling = Feeling()
@@ -122,6 +130,7 @@ def test_small_events_do_not_add_up_to_the_extreme() -> None:
     assert feeling.emotion.valence <= 0.05 + 1e-9
 
 
+@BRIEF
 @given(st.lists(st.tuples(READINGS, UNIT), max_size=6))
 def test_readings_together_lie_among_them_and_are_surer_than_each(readings: list[tuple[Reading, float]]) -> None:
     whole = together(readings)
@@ -133,6 +142,7 @@ def test_readings_together_lie_among_them_and_are_surer_than_each(readings: list
         assert min(values) - 1e-9 <= getattr(whole.emotion, name) <= max(values) + 1e-9
 
 
+@BRIEF
 @given(BOTH, BOTH)
 def test_a_better_outcome_pleases_more_and_gives_more_control(one: float, other: float) -> None:
     low, high = sorted((one, other))
@@ -142,6 +152,7 @@ def test_a_better_outcome_pleases_more_and_gives_more_control(one: float, other:
     assert appraised(None).confidence == 0
 
 
+@BRIEF
 @given(EMOTIONS, EMOTIONS, EMOTIONS)
 def test_distance_is_a_metric_from_0_to_1(one: Emotion, other: Emotion, third: Emotion) -> None:
     assert 0 <= distance(one, other) <= 1
@@ -151,12 +162,14 @@ def test_distance_is_a_metric_from_0_to_1(one: Emotion, other: Emotion, third: E
     assert distance(LOW, HIGH) == pytest.approx(1)
 
 
+@BRIEF
 @given(EMOTIONS)
 def test_every_emotion_has_an_octant_and_words(emotion: Emotion) -> None:
     assert octant(emotion) in set(OCTANTS.values())
     assert described(emotion)
 
 
+@BRIEF
 @given(st.text(max_size=500))
 def test_any_text_gives_a_bounded_reading_the_same_each_time(text: str) -> None:
     read = reading(text)
@@ -165,6 +178,7 @@ def test_any_text_gives_a_bounded_reading_the_same_each_time(text: str) -> None:
     assert read == reading(text)
 
 
+@BRIEF
 @given(st.lists(st.sampled_from(sorted(lexicon.WORDS)), min_size=1, max_size=30))
 def test_a_text_of_feeling_words_feels_as_they_do(words: list[str]) -> None:
     read = reading(" ".join(words))
@@ -175,6 +189,7 @@ def test_a_text_of_feeling_words_feels_as_they_do(words: list[str]) -> None:
     assert reading(" ".join([*words, words[0]])).confidence > read.confidence
 
 
+@BRIEF
 @given(st.sampled_from(sorted(word for word, (pleasure, _, _) in lexicon.WORDS.items() if abs(pleasure) >= 0.2)))
 def test_denial_turns_pleasure_round_and_weakens_it(word: str) -> None:
     plain, denied = reading(f"It was {word}"), reading(f"It was not {word}")
@@ -182,6 +197,7 @@ def test_denial_turns_pleasure_round_and_weakens_it(word: str) -> None:
     assert abs(denied.emotion.valence) < abs(plain.emotion.valence)
 
 
+@BRIEF
 @given(st.sampled_from(sorted(lexicon.WORDS)), st.integers(0, 10))
 def test_emphasis_only_adds_arousal(word: str, marks: int) -> None:
     plain, loud = reading(word).emotion, reading(word + "!" * marks).emotion
@@ -212,6 +228,7 @@ def test_a_text_without_feeling_shows_none() -> None:
     assert reading("The train to Bonn leaves at 7 from platform 2").confidence == 0
 
 
+@BRIEF
 @given(st.lists(EMOTIONS, min_size=1, max_size=40))
 def test_complexity_is_0_for_one_kind_of_feeling_and_grows_with_their_number(felt: list[Emotion]) -> None:
     assert 0 <= variety(felt) <= 1

@@ -19,6 +19,7 @@ from echo.cognition.surprise import associability, importance, surprise
 from echo.cognition.wording import alike, overlap, stems, taken_up
 from echo.memory import Association, AssociationKind, Experience, Pattern, PatternKind, PatternTier, Walk
 from echo.mind import Emotion
+from tests.unit.echo.cognition.brief import BRIEF
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SHARE = st.floats(0, 1)
@@ -30,6 +31,7 @@ READINGS = st.builds(Reading, emotion=EMOTIONS, confidence=SHARE)
 WORDS = st.frozensets(st.text("abc", min_size=1, max_size=3), max_size=8)
 
 
+@BRIEF
 @given(TRACES)
 def test_resonance_is_a_share_below_1_in_any_order(traces: list[Trace]) -> None:
     made = echo(traces)
@@ -38,6 +40,7 @@ def test_resonance_is_a_share_below_1_in_any_order(traces: list[Trace]) -> None:
     assert made.feeling.confidence == made.intensity
 
 
+@BRIEF
 @given(TRACES, st.floats(0.01, 1), st.floats(0, 0.5), EMOTIONS)
 def test_more_and_nearer_memories_resound_more(
     traces: list[Trace], similarity: float, nearer: float, emotion: Emotion
@@ -48,12 +51,14 @@ def test_more_and_nearer_memories_resound_more(
     assert other.intensity >= one.intensity
 
 
+@BRIEF
 @given(TRACES, EMOTIONS)
 def test_what_is_unlike_does_not_resound(traces: list[Trace], emotion: Emotion) -> None:
     assert echo([Trace(similarity=-1, emotion=emotion)]).intensity == 0
     assert echo([*traces, Trace(similarity=-0.5, emotion=emotion)]).intensity == pytest.approx(echo(traces).intensity)
 
 
+@BRIEF
 @given(EMOTIONS, st.floats(0.1, 1))
 def test_what_comes_back_feels_as_what_was_remembered(emotion: Emotion, similarity: float) -> None:
     back = echo([Trace(similarity=similarity, emotion=emotion)]).feeling
@@ -61,6 +66,7 @@ def test_what_comes_back_feels_as_what_was_remembered(emotion: Emotion, similari
     assert congruence(back, Reading(emotion=emotion, confidence=1)) == pytest.approx(1)
 
 
+@BRIEF
 @given(READINGS, READINGS)
 def test_congruence_is_a_share_or_unknown(one: Reading, other: Reading) -> None:
     value = congruence(one, other)
@@ -68,6 +74,7 @@ def test_congruence_is_a_share_or_unknown(one: Reading, other: Reading) -> None:
     assert value is None or 0 <= value <= 1
 
 
+@BRIEF
 @given(st.none() | SHARE, st.lists(SHARE, min_size=1))
 def test_a_running_mean_stays_among_its_values(before: float | None, values: list[float]) -> None:
     mean = before
@@ -78,6 +85,7 @@ def test_a_running_mean_stays_among_its_values(before: float | None, values: lis
     assert min(seen) - 1e-9 <= mean <= max(seen) + 1e-9
 
 
+@BRIEF
 @given(st.lists(SHARE, max_size=10))
 def test_surprise_is_a_share_and_falls_with_what_is_known(strengths: list[float]) -> None:
     value = surprise(strengths)
@@ -91,6 +99,7 @@ def test_surprise_is_a_share_and_falls_with_what_is_known(strengths: list[float]
     assert surprise([1.0]) == 0
 
 
+@BRIEF
 @given(SHARE, SHARE)
 def test_the_rate_of_learning_follows_surprise(before: float, surprised: float) -> None:
     after = associability(before, surprised)
@@ -103,6 +112,7 @@ def test_the_rate_of_learning_follows_surprise(before: float, surprised: float) 
     assert before == pytest.approx(surprised, abs=1e-6)
 
 
+@BRIEF
 @given(st.none() | SHARE, SHARE, SHARE, SHARE)
 def test_importance_grows_with_each_part_and_never_protects_from_forgetting(
     surprised: float | None, arousal: float, relevance: float, more: float
@@ -113,6 +123,7 @@ def test_importance_grows_with_each_part_and_never_protects_from_forgetting(
     assert importance(surprised=surprised, arousal=arousal, relevance=max(relevance, more)) >= value
 
 
+@BRIEF
 @given(WORDS, WORDS)
 def test_words_in_common(one: frozenset[str], other: frozenset[str]) -> None:
     assert 0 <= taken_up(one, other) <= 1
@@ -121,6 +132,7 @@ def test_words_in_common(one: frozenset[str], other: frozenset[str]) -> None:
     assert overlap(one, one) == bool(one)
 
 
+@BRIEF
 @given(st.text(max_size=12), st.text(max_size=12))
 def test_likeness_of_writing(one: str, other: str) -> None:
     assert 0 <= alike(one, other) <= 1
@@ -148,6 +160,7 @@ def _pattern(kind: PatternKind, signature: str, strength: float) -> Pattern:
     )  # fmt: skip
 
 
+@BRIEF
 @given(st.text(max_size=200), st.text(max_size=200))
 def test_analysis_of_anything_is_repeatable_and_each_pattern_is_seen_once(said: str, answered: str) -> None:
     one = analyse(_experience(said, answered), Matcher([]))
@@ -193,6 +206,7 @@ def test_facts_that_somebody_states(said: str, facts: list[tuple[str, str]]) -> 
     assert sorted((one.attribute, one.value) for one in facts_in(said)) == facts
 
 
+@BRIEF
 @given(st.text(max_size=400))
 def test_statements_and_places_of_any_text_are_bounded(text: str) -> None:
     assert len(facts_in(text)) <= 8
@@ -221,6 +235,7 @@ def _edge(source: int, target: int) -> Association:
     )  # fmt: skip
 
 
+@BRIEF
 @given(st.frozensets(st.integers(1, 8)), st.frozensets(st.integers(1, 8)))
 def test_a_place_in_the_graph(here: frozenset[int], there: frozenset[int]) -> None:
     edges = tuple(_edge(a, b) for a in range(1, 9) for b in range(1, 9) if a < b)

@@ -14,6 +14,7 @@ from echo.cognition.prompt import Aside, Budget, composed, said_already, tokens
 from echo.cognition.quoting import quoted
 from echo.memory import Hit, Memory, MemoryKind, MemoryState, Tier, Why
 from echo.mind import Claim, Emotion
+from tests.unit.echo.cognition.brief import BRIEF
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 NASTY = st.text(
@@ -34,6 +35,7 @@ def hit(content: str, source: str = "anna") -> Hit:
     return Hit(memory=memory, score=1, why=why)
 
 
+@BRIEF
 @given(NASTY, st.integers(2, 400))
 def test_a_quotation_is_one_line_that_holds_no_delimiter(text: str, most: int) -> None:
     made = quoted(text, most)
@@ -45,6 +47,7 @@ def test_a_quotation_is_one_line_that_holds_no_delimiter(text: str, most: int) -
     assert len(made.splitlines()) == 1
 
 
+@BRIEF
 @given(st.lists(st.text("abcdefghij", min_size=1, max_size=8), max_size=20))
 def test_plain_words_stay_as_they_are(words: list[str]) -> None:
     text = " ".join(words)
@@ -61,6 +64,7 @@ def test_control_tokens_of_chat_templates_do_not_survive(token: str) -> None:
     assert "before" in quoted(f"before {token} after", 200)
 
 
+@BRIEF
 @given(
     st.lists(NASTY, max_size=6),
     NASTY,
@@ -87,6 +91,7 @@ def test_the_whole_is_bounded_and_cites_what_it_shows(
         assert not set("".join(lines[2:-1])) & set("<>|`")
 
 
+@BRIEF
 @given(st.text(max_size=400), st.text(max_size=400))
 def test_the_estimate_of_tokens_grows_with_the_text(one: str, other: str) -> None:
     assert tokens(one) <= tokens(one + other) <= tokens(one) + tokens(other)
