@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import hashlib
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, cast
+from uuid import UUID
 
 from echo.cognition.coherence import Coherence
 from echo.cognition.emotion import DIMENSIONS, Feeling, Tempo, clamped, passed
+from echo.cognition.places import Locus
 from echo.memory import Advanced, Snapshot
 from echo.mind import Emotion
 
-_KEYS = 256
+_KEYS = 64
 """Turns that are remembered as taken in, so that one that is handed over again does not count twice."""
+_MARK = 12
+"""Hexadecimal digits of a turn's mark: two of 64 turns share one by chance in 1 of 10^11 cases."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +46,15 @@ class Condition:
     rested_at: datetime | None = None
     forgot_at: datetime | None = None
     keys: tuple[str, ...] = ()
+    """Marks of the latest turns."""
+    focus: tuple[UUID, ...] = ()
+    """What was recalled for the last turn that recalled anything."""
+    locus: Locus = field(default_factory=Locus)
+    """Where in the memory's graph that turn was."""
+
+    def knows(self, key: str) -> bool:
+        """Whether a turn was taken in."""
+        return _mark(key) in self.keys
 
     def until(self, now: datetime, tempo: Tempo) -> Condition:
         """The same after the time that has passed since."""
@@ -48,7 +63,7 @@ class Condition:
 
     def knowing(self, key: str) -> Condition:
         """The same with one more turn taken in."""
-        return replace(self, keys=(*self.keys, key)[-_KEYS:])
+        return replace(self, keys=(*self.keys, _mark(key))[-_KEYS:])
 
     def kept(self, reason: str) -> Advanced:
         """As it is stored."""
@@ -70,6 +85,8 @@ class Condition:
             "rested_at": None if self.rested_at is None else self.rested_at.isoformat(),
             "forgot_at": None if self.forgot_at is None else self.forgot_at.isoformat(),
             "keys": list(self.keys),
+            "focus": [str(one) for one in self.focus],
+            "locus": asdict(self.locus),
         }
         return Advanced(content=content, coherence=self.coherence.value, reason=reason)
 
@@ -82,7 +99,7 @@ def condition_of(snapshot: Snapshot | None, now: datetime) -> Condition:
     if snapshot is None:
         return Condition(at=now)
     content = snapshot.content
-    coherence = _part(content, "coherence")
+    coherence, locus = _part(content, "coherence"), _part(content, "locus")
     return Condition(
         at=_time(content, "at") or snapshot.taken_at,
         feeling=Feeling(emotion=_emotion(content, "emotion"), mood=_emotion(content, "mood")),
@@ -101,7 +118,19 @@ def condition_of(snapshot: Snapshot | None, now: datetime) -> Condition:
         rested_at=_time(content, "rested_at"),
         forgot_at=_time(content, "forgot_at"),
         keys=tuple(str(key) for key in _several(content, "keys")),
+        focus=tuple(_ids(_several(content, "focus"))),
+        locus=Locus(density=_share(locus, "density"), drift=_share(locus, "drift")),
     )
+
+
+def _mark(key: str) -> str:
+    return hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()[:_MARK]
+
+
+def _ids(given: list[object]) -> Iterator[UUID]:
+    for one in given:
+        with contextlib.suppress(ValueError):
+            yield UUID(str(one))
 
 
 def _part(content: Mapping[str, Any], name: str) -> Mapping[str, Any]:

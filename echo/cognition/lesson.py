@@ -28,6 +28,7 @@ from echo.memory import (
     Memory,
     MemoryKind,
     MemorySpace,
+    MemoryState,
     NewAssociation,
     NewExperience,
     NewMemory,
@@ -209,24 +210,27 @@ async def buffer(
         return None
 
 
-async def reinforce(space: MemorySpace, lived: Lived, answer_id: UUID | None) -> int:
+async def reinforce(space: MemorySpace, lived: Lived, answer_id: UUID | None) -> list[UUID]:
     """Step 4b for memories: what was recalled is kept from fading, what was used is tied to the answer it served.
 
     Used is what half of whose words stand in the answer: measured, and not taken for granted since it was recalled.
 
     Returns:
-        How many were used.
+        What was recalled and is still there.
     """
-    there = await space.get(lived.recalled)
-    await space.touch([one.id for one in there])
-    if answer_id is None:
-        return 0
-    answer = stems(lived.output)
-    used = [one.id for one in there if taken_up(stems(one.content), answer) >= _USED and one.id != answer_id]
-    await space.associate(
-        [NewAssociation(source=one, target=answer_id, kind=AssociationKind.ENABLES, weight=_USE_WEIGHT) for one in used]
-    )
-    return len(used)
+    there = [one for one in await space.get(lived.recalled) if one.state is MemoryState.LIVE]
+    recalled = [one.id for one in there]
+    await space.touch(recalled)
+    if answer_id is not None:
+        answer = stems(lived.output)
+        used = [one.id for one in there if taken_up(stems(one.content), answer) >= _USED and one.id != answer_id]
+        await space.associate(
+            [
+                NewAssociation(source=one, target=answer_id, kind=AssociationKind.ENABLES, weight=_USE_WEIGHT)
+                for one in used
+            ]
+        )
+    return recalled
 
 
 async def consolidate(space: MemorySpace) -> ConsolidationReport:

@@ -14,7 +14,7 @@ from echo.cognition.condition import Condition, condition_of
 from echo.cognition.emotion import Tempo, moved_by
 from echo.cognition.extracting import Extractor
 from echo.cognition.lesson import Impression, Lesson
-from echo.cognition.places import places_of
+from echo.cognition.places import locus, places_of
 from echo.cognition.prompt import Aside, Budget, composed, said_already
 from echo.cognition.selfimage import Material
 from echo.cognition.wording import overlap, stems
@@ -29,6 +29,7 @@ from echo.memory import (
     PageRequest,
     Query,
     Snapshot,
+    WalkRequest,
 )
 from echo.mind import Learned, Lived, Message, MindState, Preparation, SelfLayer
 
@@ -37,6 +38,9 @@ _FEW_WORDS = 3
 """Words of substance below which a question is read with what was said before it."""
 _SPARE = 10
 """Hits beyond the limit that are asked for, since some stand in the conversation already."""
+_MOST_HITS = 200
+_FOCUS = 20
+"""Recalled memories that the place in the graph is measured by."""
 _LATELY = 20
 """Experiences that goals are held against."""
 _PATTERNS, _TOLD, _LIVED = 500, 50, 200
@@ -102,22 +106,18 @@ class Mind:
     async def prepare(
         self, space: MemorySpace, messages: Sequence[Message], now: datetime, *, limit: int
     ) -> Preparation:
-        """Return what of the space helps with a conversation; one round trip of each kind, all at once."""
+        """Return what of the space helps with a conversation; the retrieval beside the rest."""
         words = asked(messages)
         if not words:
             return Preparation(text="")
         said = [one.content for one in messages]
-        found, states, goals, layers = await asyncio.gather(
-            space.retrieve(Query(text=words, limit=min(200, limit + _SPARE), touch=False)),
-            space.states(limit=1),
-            space.goals(state=GoalState.OPEN),
-            space.page(PageRequest(kinds=[MemoryKind.AUTOBIOGRAPHICAL], limit=_TOLD)),
+        found, (state, goals, told) = await asyncio.gather(
+            space.retrieve(Query(text=words, limit=min(_MOST_HITS, limit + _SPARE), touch=False)),
+            self._beside(space, now),
         )
         hits = [hit for hit in found.hits if not said_already(hit, said)][:limit]
-        state = condition_of(states[0] if states else None, now).until(now, self._tempo)
         here = stems(" ".join(said[-2:]))
         fitting = sorted(goals, key=lambda one: (-_pull(one, overlap(stems(one.text), here)), one.created_at, one.id))
-        told = selfimage.self_image(Material(told=layers.memories, condition=state))[0]
         claims = sorted(told.claims, key=lambda one: (-overlap(stems(one.text), here), -one.confidence))
         aside = Aside(
             goals=[(one.text, one.priority, one.progress) for one in fitting],
@@ -127,6 +127,13 @@ class Mind:
             places=places_of(words, hits),
         )
         return composed(hits, aside, self._budget)
+
+    async def _beside(self, space: MemorySpace, now: datetime) -> tuple[Condition, list[Goal], SelfLayer]:
+        """State, goals, identity. One after the other: many requests at once share few connections."""
+        state = await self._condition(space, now)
+        goals = await space.goals(state=GoalState.OPEN)
+        told = await space.page(PageRequest(kinds=[MemoryKind.AUTOBIOGRAPHICAL], limit=_TOLD))
+        return state, goals, selfimage.self_image(Material(told=told.memories, condition=state))[0]
 
     # After the reply
 
@@ -145,7 +152,7 @@ class Mind:
         """
         known = await lesson.stored(space, lived)
         before = await self._condition(space, now)
-        if lived.key in before.keys:
+        if before.knows(lived.key):
             return Lesson(memories=tuple(one.id for one in known), repeated=True)
         # Of a turn that was cut off and is handed over again, what is there already keeps its time.
         at = lived.at if lived.at is not None else known[0].occurred_at if known else now
@@ -156,10 +163,13 @@ class Mind:
         waiting = await space.backlog()
         memories, answer = await lesson.store(space, lived, seen, at, self._extractor)
         experience = await lesson.buffer(space, lived, feedback, at, memories)
-        await lesson.reinforce(space, lived, answer)
+        focus = tuple((await lesson.reinforce(space, lived, answer))[:_FOCUS])
+        around = await space.walk(WalkRequest(starts=focus, depth=1)) if focus else None
         done = await lesson.consolidate(space)
         settled, disputed, rounds = await lesson.cohere(space)
         measured = await self._measured(space, before, waiting, goals)
+        if around is not None:
+            measured = replace(measured, focus=focus, locus=locus(around, focus, before.focus))
         state = await space.advance_state(lambda latest: self._after(latest, measured, lived.key, seen, now))
         condition = condition_of(state, now)
         if condition.experiences % _SELF_EVERY == 1:
@@ -260,7 +270,7 @@ class Mind:
     ) -> Advanced | None:
         """What the latest state becomes by one turn; None where the turn is in it."""
         before = condition_of(latest, now)
-        if key in before.keys:
+        if before.knows(key):
             return None
         before = before.until(now, self._tempo)
         return (
@@ -277,6 +287,8 @@ class Mind:
                 experiences=before.experiences + 1,
                 patterns=measured.patterns,
                 memories=measured.memories,
+                focus=measured.focus,
+                locus=measured.locus,
             )
             .knowing(key)
             .kept("turn")

@@ -40,9 +40,9 @@ class Place:
 class Locus:
     """Where in the memory's graph a turn is."""
 
-    density: float | None
+    density: float | None = None
     """Edges between the recalled memories over the most there could be, 0 (scattered) to 1; None for fewer than two."""
-    drift: float | None
+    drift: float | None = None
     """How far it moved from what was recalled before: 1 less the shared over all, 0 to 1; None without a before."""
 
 

@@ -17,7 +17,7 @@ from echo.cognition import Mind
 from echo.cognition.lesson import REPLY, Lesson
 from echo.cognition.mind import Schedule
 from echo.cognition.prompt import Budget, tokens
-from echo.memory import AssociationKind, MemoryKind, MemorySpace, NewMemory, PatternKind, WalkRequest
+from echo.memory import AssociationKind, MemoryKind, MemorySpace, NewAssociation, NewMemory, PatternKind, WalkRequest
 from echo.mind import Lived, Message
 from echo.mind import Mind as Protocol
 from tests.memory.conftest import SetClock
@@ -345,3 +345,27 @@ async def test_the_same_life_makes_the_same_mind(space: MemorySpace, clock: SetC
     assert measured == [(b.surprise, b.resonance, b.congruence, b.importance, b.reading) for b in other]
     assert await Mind().state(space, clock.now) == await Mind().state(twin, clock.now)
     assert isinstance(one[0].memories[0], UUID)
+
+
+async def test_where_in_the_graph_a_turn_is(space: MemorySpace, clock: SetClock) -> None:
+    made = [
+        one.id
+        for one in await space.encode(
+            [NewMemory(content=text) for text in ("boiler", "garden hedge", "violin", "passport")]
+        )
+    ]
+    await space.associate([NewAssociation(source=made[0], target=made[1], kind=AssociationKind.CAUSES)])
+
+    async def turn(key: str, *recalled: UUID) -> dict[str, Any]:
+        await Mind().learn(space, lived(key, "The boiler again", "Well.", recalled=recalled), clock.now)
+        [state] = await space.states(limit=1)
+        return dict(state.content["locus"])
+
+    assert await turn("k1", made[0], made[1]) == {"density": 1.0, "drift": None}
+    assert await turn("k2", made[0], made[2]) == {"density": 0.0, "drift": pytest.approx(2 / 3)}
+    assert await turn("k3", made[3]) == {"density": None, "drift": 1.0}
+    # What is gone since it was recalled is left out.
+    await space.purge([made[3]], reason="test")
+    assert await turn("k4", made[3]) == {"density": None, "drift": 1.0}
+    # A turn that recalled nothing leaves one where one was.
+    assert await turn("k5") == {"density": None, "drift": 1.0}
