@@ -15,6 +15,8 @@ from echo.api.ws import Sockets
 from echo.auth import keys
 from echo.auth.gatehouse import Gatehouse
 from echo.auth.rates import Rates
+from echo.cognition import Mind
+from echo.cognition.prompt import Budget
 from echo.config.layers import Layers
 from echo.config.model import EchoConfig
 from echo.config.watch import Watcher
@@ -117,7 +119,9 @@ class Service:
         if said is None:
             return None
         embedder = FleetEmbedder(self._dispatcher, self._upstream, said.embedder.model, said.embedder.width)
-        return Memories(said, embedder=embedder, mind=PlainMind(characters=said.recall.characters))
+        characters = said.recall.characters
+        mind = Mind(budget=Budget(characters=characters)) if said.cognition else PlainMind(characters=characters)
+        return Memories(said, embedder=embedder, mind=mind)
 
     def _learn(self, memories: Memories | None) -> Learner | None:
         if memories is None:

@@ -21,6 +21,7 @@ from echo.cognition.wording import overlap, stems
 from echo.memory import (
     Advanced,
     Backlog,
+    ConsolidationReport,
     ForgettingReport,
     Goal,
     GoalState,
@@ -31,7 +32,7 @@ from echo.memory import (
     Snapshot,
     WalkRequest,
 )
-from echo.mind import Learned, Lived, Message, MindState, Preparation, SelfLayer
+from echo.mind import Lived, Message, MindState, Preparation, Rested, SelfLayer
 
 _ASKED = 8_192
 _FEW_WORDS = 3
@@ -62,16 +63,16 @@ class Schedule:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rested:
-    """What a rest did."""
+class Rest(Rested):
+    """What a rest did, in full."""
 
-    consolidated: bool
+    consolidated: ConsolidationReport | None
     settled: int
     """Contradictions that were resolved."""
     disputed: int
     """Contradictions that stay."""
-    forgotten: ForgettingReport | None
-    coherence: Coherence
+    faded: ForgettingReport | None
+    parts: Coherence
 
 
 class Mind:
@@ -177,6 +178,7 @@ class Mind:
         return Lesson(
             memories=tuple(memories),
             experience=experience,
+            coherence=condition.coherence.value,
             reading=seen.reading,
             surprise=seen.surprise,
             resonance=seen.echo.intensity,
@@ -189,7 +191,7 @@ class Mind:
             rounds=rounds,
         )
 
-    async def rest(self, space: MemorySpace, now: datetime) -> Rested | None:
+    async def rest(self, space: MemorySpace, now: datetime) -> Rest | None:
         """Consolidate and forget what is due; None where nothing is. For a loop in the background.
 
         Two replicas at once do no harm: the memory's library lets one work at a time, and nothing is done twice.
@@ -204,12 +206,12 @@ class Mind:
         forgets = waiting.live > 0 and now - forgot >= self._schedule.forget_every
         if not consolidates and not forgets:
             return None
-        settled, disputed = 0, 0
+        settled, disputed, report = 0, 0, None
         if consolidates:
-            await lesson.consolidate(space)
+            report = await lesson.consolidate(space)
             done, disputed, _ = await lesson.cohere(space)
             settled = len(done)
-        forgotten = await space.forget() if forgets else None
+        faded = await space.forget() if forgets else None
         goals = await space.goals(state=GoalState.OPEN)
         measured = await self._measured(space, before, waiting, goals, whole=True)
         await self._look_at_self(space, measured)
@@ -227,10 +229,16 @@ class Mind:
             ).kept("rest")
 
         await space.advance_state(change)
-        return Rested(
-            consolidated=consolidates, settled=settled, disputed=disputed, forgotten=forgotten,
-            coherence=measured.coherence,
-        )  # fmt: skip
+        return Rest(
+            merged=0 if report is None else len(report.merged),
+            forgotten=0 if faded is None else len(faded.faded),
+            coherence=measured.coherence.value,
+            consolidated=report,
+            settled=settled,
+            disputed=disputed,
+            faded=faded,
+            parts=measured.coherence,
+        )
 
     # What it is like
 
@@ -380,4 +388,4 @@ def _outline(snapshot: Snapshot) -> dict[str, float]:
     return {str(key): float(value) for key, value in given.items() if isinstance(value, int | float)}
 
 
-__all__ = ["Learned", "Mind", "Rested", "Schedule", "asked"]
+__all__ = ["Mind", "Rest", "Schedule", "asked"]
