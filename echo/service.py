@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+import math
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from starlette.types import ASGIApp
@@ -94,6 +95,7 @@ class Service:
             config_bad=lambda: float(bool(watcher.problem)),
             memory_up=lambda: float(memories is not None and memories.up),
             turns_waiting=lambda: 0 if learner is None else learner.waiting,
+            memory_coherence=lambda: math.nan if memories is None else _mean(memories.coherence),
             memory_listeners=lambda: 0 if memories is None else memories.hub.number,
         )
 
@@ -144,3 +146,7 @@ class Service:
         self._fleet.configure(config.servers)
         self._discovery.config = config
         self._discovery.look()
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else math.nan

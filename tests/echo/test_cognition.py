@@ -68,6 +68,7 @@ def test_a_mind_recalls_learns_and_tells_measured_numbers(mindful: Remembering) 
         health = http.get("/dte/health").json()
         assert (health["status"], health["spaces"]) == ("ok", 1)
         assert health["coherence"] == pytest.approx(state["coherence"])
+        assert mindful.echo.metric("memory_coherence") == pytest.approx(state["coherence"])
     with mindful.client(mindful.bob, "bob") as http:
         assert http.get("/echo/state").json()["learning"]["experiences"] == 0
     assert "zither" not in mindful.echo.log.read_text()
