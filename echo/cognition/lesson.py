@@ -233,14 +233,19 @@ async def reinforce(space: MemorySpace, lived: Lived, answer_id: UUID | None) ->
     return recalled
 
 
-async def consolidate(space: MemorySpace) -> ConsolidationReport:
-    """Steps 4 and 5: new patterns are made, known ones reinforced; memories are merged, linked, marked, promoted."""
+async def consolidate(space: MemorySpace, *, most: int) -> ConsolidationReport:
+    """Steps 4 and 5: new patterns are made, known ones reinforced; memories are merged, linked, marked, promoted.
+
+    Args:
+        space: whose memories.
+        most: memories that are examined, the longest waiting first.
+    """
     matcher = Matcher(await space.patterns(limit=_KNOWN_PATTERNS))
 
     def extract(experience: Experience) -> Sequence[Observation]:
         return analyse(experience, matcher).observations
 
-    return await space.consolidate(ConsolidationPolicy(extract=extract))
+    return await space.consolidate(ConsolidationPolicy(extract=extract, limit=most))
 
 
 async def cohere(space: MemorySpace) -> tuple[list[tuple[UUID, UUID]], int, int]:

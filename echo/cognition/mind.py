@@ -42,6 +42,8 @@ _SPARE = 10
 _MOST_HITS = 200
 _FOCUS = 20
 """Recalled memories that the place in the graph is measured by."""
+_EXAMINED, _EXAMINED_AT_REST = 200, 10_000
+"""Memories that one consolidation examines: after an import, a turn must not wait for all that came."""
 _LATELY = 20
 """Experiences that goals are held against."""
 _PATTERNS, _TOLD, _LIVED = 500, 50, 200
@@ -166,7 +168,7 @@ class Mind:
         experience = await lesson.buffer(space, lived, feedback, at, memories)
         focus = tuple((await lesson.reinforce(space, lived, answer))[:_FOCUS])
         around = await space.walk(WalkRequest(starts=focus, depth=1)) if focus else None
-        done = await lesson.consolidate(space)
+        done = await lesson.consolidate(space, most=_EXAMINED)
         settled, disputed, rounds = await lesson.cohere(space)
         measured = await self._measured(space, before, waiting, goals)
         if around is not None:
@@ -208,7 +210,7 @@ class Mind:
             return None
         settled, disputed, report = 0, 0, None
         if consolidates:
-            report = await lesson.consolidate(space)
+            report = await lesson.consolidate(space, most=_EXAMINED_AT_REST)
             done, disputed, _ = await lesson.cohere(space)
             settled = len(done)
         faded = await space.forget() if forgets else None

@@ -370,3 +370,15 @@ async def test_where_in_the_graph_a_turn_is(space: MemorySpace, clock: SetClock)
     assert await turn("k4", made[3]) == {"density": None, "drift": 1.0}
     # A turn that recalled nothing leaves one where one was.
     assert await turn("k5") == {"density": None, "drift": 1.0}
+
+
+async def test_a_turn_does_not_wait_for_all_that_was_imported(
+    space: MemorySpace, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("echo.cognition.mind._EXAMINED", 100)
+    await space.encode([NewMemory(content=f"imported note {i}") for i in range(120)])
+    [done] = await learn(space, clock, ("Hello there, are you well?", "Quite."))
+    assert (await space.backlog()).unexamined == 120 + len(done.memories) - 100
+    assert await space.experiences(waiting=True) == []
+    await Mind().rest(space, clock.now)
+    assert (await space.backlog()).unexamined == 0
