@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from echo.memory import (
+    agreement,
     associations,
     consolidation,
     conversations,
@@ -25,6 +26,7 @@ from echo.memory import (
     transfer,
     walk,
 )
+from echo.memory.agreement import Agreement, Backlog, Disputes, GivenUp
 from echo.memory.consolidation import ConsolidationPolicy
 from echo.memory.context import Context
 from echo.memory.embedder import Embedder
@@ -67,6 +69,7 @@ from echo.memory.records import (
     WalkRequest,
 )
 from echo.memory.retrieval import retrieve
+from echo.memory.snapshots import Advanced
 from echo.memory.weights import FadingWeights, RetrievalWeights
 
 
@@ -374,6 +377,39 @@ class MemorySpace:
     async def identities(self, *, limit: int = 1) -> list[Snapshot]:
         """The latest identities, latest first."""
         return await snapshots.latest(self._context, snapshots.IDENTITIES, limit)
+
+    async def advance_state(self, change: Callable[[Snapshot | None], Advanced | None]) -> Snapshot | None:
+        """Keep the cognitive state that follows from the latest one; one at a time, so that none is lost.
+
+        Args:
+            change: makes it, quickly: others wait meanwhile. None leaves everything as it was.
+
+        Returns:
+            The latest state then; None where there is none yet.
+        """
+        return await snapshots.advance(self._context, change)
+
+    # How it hangs together
+
+    async def agreement(self) -> Agreement:
+        """How much of what supports and contradicts each other is kept to; reads every edge of the space."""
+        return await agreement.agreement(self._context)
+
+    async def disputes(self, *, limit: int = 200) -> Disputes:
+        """Contradictions that nobody settled, latest first, with what bears on them."""
+        return await agreement.disputes(self._context, limit)
+
+    async def give_up(self, given: Iterable[GivenUp]) -> int:
+        """End the validity of memories that others contradict, as of now; returns how many of them held.
+
+        Raises:
+            UnknownMemoryError: one is not there, or not live.
+        """
+        return await agreement.give_up(self._context, given)
+
+    async def backlog(self) -> Backlog:
+        """How much waits for a consolidation."""
+        return await agreement.backlog(self._context)
 
     # Moving house
 
