@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 from echo.api.app import Front, create_main, create_ollama
 from echo.api.internal import create_internal
 from echo.api.parts import Parts
+from echo.api.view import View
 from echo.api.ws import Sockets
 from echo.auth import keys
 from echo.auth.gatehouse import Gatehouse
@@ -70,7 +71,7 @@ class Service:
         self._watcher = watcher = Watcher(layers, config, self._apply)
         sockets = Sockets(engine, metrics)
         parts = Parts(engine, self._gatehouse, metrics, watcher)
-        self.main: ASGIApp = Front(create_main(parts), self._gatehouse, sockets)
+        self.main: ASGIApp = Front(create_main(parts), self._gatehouse, sockets, View(config.view.folder))
         self.ollama: ASGIApp = Front(create_ollama(parts), self._gatehouse)
         self.internal: ASGIApp = create_internal(metrics, self.drain)
         metrics.watch(

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from echo.api import admin, health, ollama, openai
 from echo.api.parts import Parts, refused
+from echo.api.view import View, is_view
 from echo.api.ws import Sockets
 from echo.auth.gatehouse import Denied, Gatehouse
 
@@ -79,15 +80,24 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 
 class Front:
-    """Stands before a face: asks the gatehouse, and hands WebSockets to those who serve them."""
+    """Stands before a face: asks the gatehouse, and hands WebSockets to those who serve them.
 
-    def __init__(self, app: ASGIApp, gatehouse: Gatehouse, sockets: Sockets | None = None) -> None:
+    The live view's files are for everybody: a browser asks for them before anybody can type a key.
+    """
+
+    def __init__(
+        self, app: ASGIApp, gatehouse: Gatehouse, sockets: Sockets | None = None, view: View | None = None
+    ) -> None:
         self._app = app
         self._gatehouse = gatehouse
         self._sockets = sockets
+        self._view = view
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or connection."""
+        if self._view is not None and scope["type"] == "http" and is_view(str(scope["path"])):
+            await self._view(scope, receive, send)
+            return
         try:
             principal = await self._gatehouse.admit(scope)
         except Denied as error:

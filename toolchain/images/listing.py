@@ -143,11 +143,13 @@ def images() -> tuple[ImageSpec, ...]:
             env=(_PATH, _CERTIFICATES, ("OLLAMA_HOST", "0.0.0.0:11434")),
         ),
         _ours("runtime", ("runtime",), RUNTIME_PACKAGES, command="model_store"),
-        _ours("echo", ("runtime", "echo"), ECHO_PACKAGES, command="echo"),
+        _ours("echo", ("runtime", "echo"), ECHO_PACKAGES, command="echo", view=True),
     )
 
 
-def _ours(name: str, groups: tuple[str, ...], packages: tuple[str, ...], *, command: str) -> ImageSpec:
+def _ours(
+    name: str, groups: tuple[str, ...], packages: tuple[str, ...], *, command: str, view: bool = False
+) -> ImageSpec:
     """An image of our own services: Python, locked wheels, our packages; `command` is the module that it runs."""
     return ImageSpec(
         name=IMAGES[name].repository,
@@ -161,6 +163,7 @@ def _ours(name: str, groups: tuple[str, ...], packages: tuple[str, ...], *, comm
         ),
         groups=groups,
         packages=packages,
+        view=view,
         entrypoint=("/usr/bin/python3.11", "-m"),
         command=(command,),
         user="1001:1001",
