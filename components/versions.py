@@ -60,7 +60,8 @@ def runtime_tag(root: Path = ROOT, packages: Sequence[str] = RUNTIME_PACKAGES, *
     """`<project version>-<12 hex digits>` of an image of ours that is built from the checkout `root`.
 
     The digits hash the path and content of each of `runtime_sources` and of `more`, so a change of code is a change
-    of tag and the pods roll. A tag that stays while its content moves would leave old code running on nodes that cached it.
+    of tag and the pods roll. A tag that stays while its content moves would leave old code running on nodes that
+    cached it.
     """
     digest = hashlib.sha256()
     for path in [*runtime_sources(root, packages), *more]:

@@ -8,6 +8,7 @@ from typing import Any
 from starlette.types import ASGIApp
 
 from echo.api.app import Front, create_main, create_ollama
+from echo.api.events import Events
 from echo.api.internal import create_internal
 from echo.api.parts import Parts
 from echo.api.view import View
@@ -24,6 +25,9 @@ from echo.engine.fleet import Fleet
 from echo.engine.metrics import EchoMetrics
 from echo.engine.queue import Dispatcher
 from echo.engine.upstream import Upstream
+from echo.plain import PlainMind
+from echo.remember.embedder import FleetEmbedder
+from echo.remember.memories import Memories
 from replica_agent.drain import Drain
 
 __all__ = ["Service"]
@@ -70,9 +74,10 @@ class Service:
         )
         self._watcher = watcher = Watcher(layers, config, self._apply)
         sockets = Sockets(engine, metrics)
-        parts = Parts(engine, self._gatehouse, metrics, watcher)
-        self.main: ASGIApp = Front(create_main(parts), self._gatehouse, sockets, View(config.view.folder))
-        self.ollama: ASGIApp = Front(create_ollama(parts), self._gatehouse)
+        self._memories = memories = self._remember(config)
+        parts = Parts(engine, self._gatehouse, metrics, watcher, memories)
+        self.main: ASGIApp = Front(create_main(parts), parts, sockets, Events(memories), View(config.view.folder))
+        self.ollama: ASGIApp = Front(create_ollama(parts), parts)
         self.internal: ASGIApp = create_internal(metrics, self.drain)
         metrics.watch(
             in_flight=lambda: self.drain.in_flight,
@@ -86,11 +91,21 @@ class Service:
 
     def work(self) -> list[Coroutine[Any, Any, None]]:
         """Return what runs for as long as the service does."""
-        return [self._discovery.run(), self._watcher.run()]
+        remembering = [] if self._memories is None else [self._memories.run()]
+        return [self._discovery.run(), self._watcher.run(), *remembering]
 
     async def close(self) -> None:
-        """Close the connections to replicas."""
+        """Close the connections to replicas and to the memory store."""
+        if self._memories is not None:
+            await self._memories.close()
         await self._upstream.close()
+
+    def _remember(self, config: EchoConfig) -> Memories | None:
+        said = config.memory
+        if said is None:
+            return None
+        embedder = FleetEmbedder(self._dispatcher, self._upstream, said.embedder.model, said.embedder.width)
+        return Memories(said, embedder=embedder, mind=PlainMind(characters=said.recall.characters))
 
     def _apply(self, config: EchoConfig) -> None:
         found = keys.load(config.auth.keys_file)

@@ -20,7 +20,10 @@ _PACKAGES = Debs(
         "libxml2", "libz3-4", "sysvinit-utils", "x11-common", "x11-utils", "xdg-utils", "xkb-data",
     ),
 )  # fmt: skip
-_LIBRARIES = tuple(f"usr/lib/x86_64-linux-gnu{part}" for part in ("", "/nss", "/pulseaudio")) + (
+_LIBRARIES = (
+    "usr/lib/x86_64-linux-gnu",
+    "usr/lib/x86_64-linux-gnu/nss",
+    "usr/lib/x86_64-linux-gnu/pulseaudio",
     "lib/x86_64-linux-gnu",
 )
 _FONTS = """<?xml version="1.0"?>

@@ -12,11 +12,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from echo.api import admin, health, ollama, openai
+from echo.api import admin, care, conversations, health, memories, minds, ollama, openai
+from echo.api.bodies import bounded
+from echo.api.events import EVENTS_PATH, Events, deny
 from echo.api.parts import Parts, refused
+from echo.api.room import ProblemError, problem, problem_of
+from echo.api.shapes import FaultTold
 from echo.api.view import View, is_view
 from echo.api.ws import Sockets
 from echo.auth.gatehouse import Denied, Gatehouse
+from echo.memory import EchoMemoryError, StoreUnavailableError
 
 __all__ = ["WS_PATH", "Front", "create_main", "create_ollama"]
 
@@ -33,6 +38,10 @@ def create_main(parts: Parts) -> FastAPI:
     app = _app(parts)
     for router in (health.router, ollama.router, openai.router, admin.router):
         app.include_router(router)
+    for router in (memories.router, minds.router, care.router, conversations.router):
+        app.include_router(router)
+    app.add_exception_handler(ProblemError, _problem)
+    app.add_exception_handler(EchoMemoryError, _memory_error)
     return app
 
 
@@ -66,6 +75,8 @@ async def _http_error(request: Request, error: Exception) -> Response:
         raise error
     status = HTTPStatus(error.status_code)
     code = status.name.lower()
+    if _of_echo(request):
+        return problem(ProblemError(status, code, str(error.detail)))
     answer = refused(request.url.path, status, code, f"{request.method} {request.url.path}: {error.detail}")
     answer.headers.update(error.headers or {})
     return answer
@@ -74,9 +85,32 @@ async def _http_error(request: Request, error: Exception) -> Response:
 async def _invalid(request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
+    if _of_echo(request):
+        status = HTTPStatus.UNPROCESSABLE_ENTITY
+        found = [FaultTold(where=".".join(map(str, one["loc"])), problem=str(one["msg"])) for one in error.errors()]
+        return problem(ProblemError(status, "invalid", f"{len(found)} fault(s)", found))
     # What was sent is not repeated: it may be a prompt.
     faults = "; ".join(f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in error.errors())
     return refused(request.url.path, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", faults)
+
+
+async def _problem(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, ProblemError):
+        raise error
+    return problem(error)
+
+
+async def _memory_error(request: Request, error: Exception) -> Response:
+    if not isinstance(error, EchoMemoryError):
+        raise error
+    parts: Parts = request.app.state.parts
+    if parts.memories is not None and isinstance(error, StoreUnavailableError):
+        parts.memories.rest(error)
+    return problem(problem_of(error))
+
+
+def _of_echo(request: Request) -> bool:
+    return request.url.path.startswith("/echo/")
 
 
 class Front:
@@ -86,9 +120,17 @@ class Front:
     """
 
     def __init__(
-        self, app: ASGIApp, gatehouse: Gatehouse, sockets: Sockets | None = None, view: View | None = None
+        self,
+        app: ASGIApp,
+        parts: Parts,
+        sockets: Sockets | None = None,
+        events: Events | None = None,
+        view: View | None = None,
     ) -> None:
+        gatehouse: Gatehouse = parts.gatehouse
         self._app = app
+        self._engine = parts.engine
+        self._events = events
         self._gatehouse = gatehouse
         self._sockets = sockets
         self._view = view
@@ -107,23 +149,22 @@ class Front:
         if principal is not None:
             state["principal"] = principal
         if scope["type"] != "websocket":
+            path = str(scope["path"])
+            if path.startswith("/echo"):
+                receive = bounded(scope, receive, self._engine.config.limits)
             await self._app(scope, receive, send)
+        elif self._events is not None and scope["path"] == EVENTS_PATH:
+            await self._events.serve(scope, receive, send)
         elif self._sockets is not None and scope["path"] == WS_PATH:
             await self._sockets.serve(scope, receive, send)
         else:
-            await _deny_socket(HTTPStatus.NOT_FOUND, send)
+            await deny(HTTPStatus.NOT_FOUND, send)
 
     async def _deny(self, error: Denied, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
-            await _deny_socket(error.status, send)
+            await deny(error.status, send)
             return
         answer = refused(str(scope["path"]), error.status, error.code, str(error), error.retry_after)
         # Its body, if it has one, is not read.
         answer.headers["connection"] = "close"
         await answer(scope, receive, send)
-
-
-async def _deny_socket(status: HTTPStatus, send: Send) -> None:
-    """Answer the handshake with a status, as HTTP would."""
-    await send({"type": "websocket.http.response.start", "status": int(status), "headers": []})
-    await send({"type": "websocket.http.response.body", "body": b""})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -15,6 +16,7 @@ from echo.auth.principal import Principal
 from echo.config.watch import Watcher
 from echo.engine.engine import Engine
 from echo.engine.metrics import EchoMetrics
+from echo.remember.memories import Memories
 from replica_agent.paths import dialect_of, error_body
 
 __all__ = ["ErrorText", "Parts", "Relayed", "described", "parts_of", "refused"]
@@ -28,6 +30,7 @@ class Parts:
     gatehouse: Gatehouse
     metrics: EchoMetrics
     watcher: Watcher
+    memories: Memories | None = None
 
 
 class Relayed(Response):
@@ -60,7 +63,10 @@ def refused(path: str, status: HTTPStatus, code: str, message: str, retry_after:
     headers = {} if retry_after is None else {"retry-after": str(retry_after)}
     if status == HTTPStatus.UNAUTHORIZED:
         headers["www-authenticate"] = 'Bearer realm="echo"'
-    body = error_body(dialect_of(path.encode()), status, code, message)
+    if path.startswith("/echo/"):
+        body = json.dumps({"error": {"code": code, "message": message}}).encode()
+    else:
+        body = error_body(dialect_of(path.encode()), status, code, message)
     return Response(body, status, headers, media_type="application/json")
 
 

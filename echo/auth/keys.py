@@ -35,6 +35,9 @@ _KIND = b"ssh-ed25519"
 _RAW = 32
 
 
+SpaceName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$")]
+
+
 def digest(key: str) -> str:
     """Return what is stored of a key."""
     return hashlib.sha256(key.encode()).hexdigest()
@@ -49,6 +52,8 @@ class KeyEntry(Strict):
         public_key: `ssh-ed25519 AAAA…` instead: the content of the holder's `~/.ollama/id_ed25519.pub`.
         roles: what it may do.
         requests_per_minute, concurrent: its own limits.
+        spaces: memory spaces that it may use; none where none is named.
+        space: the one of these that its requests mean when they name none.
     """
 
     name: str = Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")
@@ -57,6 +62,8 @@ class KeyEntry(Strict):
     roles: Annotated[tuple[Role, ...], Field(strict=False, min_length=1)] = ("user",)
     requests_per_minute: Annotated[float, Field(gt=0)] | None = None
     concurrent: Annotated[int, Field(gt=0)] | None = None
+    spaces: Annotated[tuple[SpaceName, ...], Field(strict=False)] = ()
+    space: SpaceName | None = None
 
     @model_validator(mode="after")
     def _one_of_two(self) -> KeyEntry:
@@ -64,11 +71,20 @@ class KeyEntry(Strict):
             raise ValueError("needs either `sha256` or `publicKey`, and not both")
         if self.public_key is not None:
             parse_public_key(self.public_key)
+        if self.space is not None and self.space not in self.spaces:
+            raise ValueError("`space` must be one of `spaces`")
         return self
 
     def principal(self) -> Principal:
         """Who that is."""
-        return Principal(self.name, frozenset(self.roles), self.requests_per_minute, self.concurrent)
+        return Principal(
+            self.name,
+            frozenset(self.roles),
+            self.requests_per_minute,
+            self.concurrent,
+            frozenset(self.spaces),
+            self.space,
+        )
 
 
 class KeyFile(Strict):

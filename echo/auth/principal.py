@@ -18,12 +18,16 @@ class Principal:
         name: of the key, or `oidc:<subject>`; it stands in logs and owns what is counted.
         roles: what it may do; an operator who is no user may only look after the service.
         requests_per_minute, concurrent: its own limits; None takes the configured ones.
+        spaces: memory spaces that it may name.
+        space: of these, the one that a request means which names none; None is no memory.
     """
 
     name: str
     roles: frozenset[Role]
     requests_per_minute: float | None = None
     concurrent: int | None = None
+    spaces: frozenset[str] = frozenset()
+    space: str | None = None
 
 
 ANONYMOUS = Principal("anonymous", frozenset({"user"}))

@@ -18,6 +18,7 @@ __all__ = [
     "EchoConfig",
     "LimitsConfig",
     "ListenConfig",
+    "MemoryConfig",
     "OidcConfig",
     "QueueConfig",
     "RateConfig",
@@ -173,6 +174,71 @@ class AuthConfig(Strict):
     failures_per_minute: Annotated[float, Field(gt=0)] = 30
 
 
+class EmbedderConfig(Strict):
+    """What turns texts into vectors: a model on any of the servers, asked for like every other.
+
+    Attributes:
+        model: such as `all-minilm:22m`; a space takes vectors of one model only.
+        width: dimensions of its vectors.
+    """
+
+    model: str = Field(min_length=1)
+    width: int = Field(gt=0, le=4000)
+
+
+class RecallConfig(Strict):
+    """What comes to mind before an answer.
+
+    Attributes:
+        limit: most memories, where the request says nothing else.
+        characters: most that are added to a prompt.
+        seconds: recall that takes longer is left out, and the answer says so.
+        pause_seconds: after the database failed, how long answers are given without asking it again.
+    """
+
+    limit: int = Field(default=6, gt=0, le=50)
+    characters: int = Field(default=4_000, ge=200, le=100_000)
+    seconds: Seconds = 2
+    pause_seconds: Seconds = 5
+
+
+class LearningConfig(Strict):
+    """What is learned after an answer, in the background.
+
+    Attributes:
+        queue: most turns that wait; one more is left out and counted.
+        workers: turns that are learned from at once.
+        seconds: longest for one turn.
+        tidy_minutes: how often a space that learned is consolidated and what faded is forgotten; 0 is never.
+    """
+
+    queue: int = Field(default=1_000, gt=0)
+    workers: int = Field(default=2, gt=0, le=32)
+    seconds: Seconds = 60
+    tidy_minutes: float = Field(default=60, ge=0)
+
+
+class MemoryConfig(Strict):
+    """Memory spaces in PostgreSQL.
+
+    Attributes:
+        database_url_file: holds `postgresql://ROLE:PASSWORD@HOST/DATABASE?sslmode=verify-full&sslrootcert=FILE`;
+            read again when it changes.
+        embedder: of every space that is made here.
+        cognition: learn and prepare by the whole of cognition; else by the memory alone.
+        connections: to the database, of one replica of the service.
+        events: listeners at once.
+    """
+
+    database_url_file: AbsolutePath
+    embedder: EmbedderConfig
+    cognition: bool = True
+    recall: RecallConfig = RecallConfig()
+    learning: LearningConfig = LearningConfig()
+    connections: int = Field(default=10, gt=1, le=100)
+    events: int = Field(default=100, ge=0)
+
+
 class DrainConfig(Strict):
     """The end of a pod.
 
@@ -206,6 +272,7 @@ class EchoConfig(Strict):
     rates: RateConfig = RateConfig()
     auth: AuthConfig = AuthConfig()
     drain: DrainConfig = DrainConfig()
+    memory: MemoryConfig | None = None
     view: ViewConfig = ViewConfig()
 
     @model_validator(mode="after")
@@ -216,6 +283,9 @@ class EchoConfig(Strict):
             raise ValueError(f"servers named more than once: {', '.join(twice)}")
         return self
 
+
+DEFAULT_DATABASE_URL_FILE = Path("/etc/echo-memory/url")
+"""Where the component mounts the Secret with the database's URL."""
 
 DEFAULT_KEYS_FILE = Path("/etc/echo-keys/keys.json")
 """Where the component mounts the Secret."""

@@ -20,8 +20,8 @@ from replica_agent.logs import event
 
 __all__ = ["FIXED", "Watcher"]
 
-FIXED = ("listen", "drain")
-"""Sections that take a restart: ports are bound, and the pod's grace period goes with the drain."""
+FIXED = ("listen", "drain", "memory")
+"""Sections that take a restart: ports are bound, the grace period goes with the drain, spaces with the embedder."""
 
 _LOOK_S = 2.0
 

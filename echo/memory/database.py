@@ -25,8 +25,8 @@ from echo.driver import Connection, connect, sqlstate
 from echo.memory.errors import StoreUnavailableError
 
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)\b")
-_TRANSIENT = ("08", "53", "57", "58", "40", "25006", "55P03")
-"""SQLSTATE classes that say: the server is going, full, read-only or gave this transaction up."""
+_TRANSIENT = ("08", "28", "3D", "53", "57", "58", "40", "25006", "55P03")
+"""SQLSTATE classes that say: the server is going, full, read-only, lets nobody in or gave this transaction up."""
 _CONNECT_S = 10.0
 
 

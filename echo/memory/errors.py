@@ -71,6 +71,24 @@ class UnknownMemoryError(EchoMemoryError):
         super().__init__(f"the space holds no memory {shown}")
 
 
+class UnknownGoalError(EchoMemoryError):
+    """The space has no such goal."""
+
+    status = 404
+
+    def __init__(self, goal: object) -> None:
+        super().__init__(f"the space has no goal {goal}")
+
+
+class UnknownConversationError(EchoMemoryError):
+    """The space has no such conversation."""
+
+    status = 404
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the space has no conversation {name!r}")
+
+
 class IdempotencyConflictError(EchoMemoryError):
     """An idempotency key was used before, for something else."""
 

@@ -130,7 +130,7 @@ async def restore(context: Context, ids: Iterable[UUID], reason: str) -> int:
     async with context.transaction() as (connection, row):
         await _all_there(connection, row.id, wanted)
         back = [one.id for one in await database.rows(connection, _RESTORE, space=row.id, ids=wanted, now=now)]
-        await database.run(connection, _ADD_WORDS, space=row.id, ids=back)
+        await database.run(connection, ADD_WORDS, space=row.id, ids=back)
         await database.run(connection, _LIVE, space=row.id, ids=back, live=True)
         await database.run(
             connection, LOG, space=row.id, ids=back, action=str(ForgettingAction.RESTORED),
@@ -236,7 +236,7 @@ _DROP_WORDS = f"""
 DELETE FROM echo.postings p USING echo.memories m, unnest(m.terms) t
 WHERE {_MINE} AND p.space_id = m.space_id AND p.stem = t.lexeme AND p.memory_id = m.id
 """
-_ADD_WORDS = f"""
+ADD_WORDS = f"""
 INSERT INTO echo.postings (space_id, stem, memory_id, frequency, words)
 SELECT m.space_id, t.lexeme, m.id, cardinality(t.positions), m.words FROM echo.memories m, unnest(m.terms) t
 WHERE {_MINE} ON CONFLICT DO NOTHING

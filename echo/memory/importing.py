@@ -187,6 +187,9 @@ _WRITES: dict[str, tuple[str, ...]] = {
     "state": (_plain("cognitive_states", _SNAPSHOT, _SAME_SNAPSHOT),),
     "identity": (_plain("identity_snapshots", _SNAPSHOT, _SAME_SNAPSHOT),),
     _LINK: (_LINKS,),
+    "goal": (_plain("goals", "id, text, priority, progress, state, created_at, updated_at"),),
+    "conversation": (_plain("conversations", "id, title, model, turns, started_at, updated_at"),),
+    "turn": (_plain("turns", "conversation, number, role, content, at, recalled"),),
     "log": (_plain("forgetting_log", "memory_id, action, reason, retention, at", _SAME_ENTRY),),
 }
 _KNOWN = [kind for kind in _WRITES if kind != _LINK]

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Row
 from echo.memory import database, read
 from echo.memory.context import Context
 from echo.memory.errors import UnknownMemoryError
-from echo.memory.kinds import Tier
+from echo.memory.kinds import MemoryKind, Tier
 from echo.memory.records import Memory, SpaceInfo, SpaceStats
 
 _DELETED_AT_ONCE = 2_000
@@ -67,6 +67,13 @@ async def history(context: Context, memory_id: UUID) -> list[Memory]:
     return _memories(found)
 
 
+async def kinds(context: Context) -> dict[MemoryKind, int]:
+    """How many live memories there are of each kind."""
+    async with context.transaction() as (connection, row):
+        found = await database.rows(connection, _KINDS, space=row.id)
+    return {MemoryKind(one.kind): one.number for one in found}
+
+
 async def index_fresh(context: Context, batch: int) -> int:
     """Mark fresh vectors as indexed, which puts them into the HNSW index."""
     checker = context.checker()
@@ -111,6 +118,10 @@ FROM echo.memories WHERE space_id = CAST(:space AS bigint)
 _TIERS = """
 SELECT tier, count(*) AS number FROM echo.memories
 WHERE space_id = CAST(:space AS bigint) AND state = 'live' GROUP BY tier ORDER BY tier
+"""
+_KINDS = """
+SELECT kind, count(*) AS number FROM echo.memories
+WHERE space_id = CAST(:space AS bigint) AND state = 'live' GROUP BY kind ORDER BY kind
 """
 _RECENT = f"""
 SELECT {read.COLUMNS} FROM echo.memories m
@@ -157,6 +168,6 @@ _PARTS = [
     _part(table)
     for table in (
         "postings", "embeddings", "associations", "memories", "idempotency_keys", "forgetting_log", "experiences",
-        "patterns", "cognitive_states", "identity_snapshots",
+        "patterns", "cognitive_states", "identity_snapshots", "turns", "conversations", "goals",
     )
 ]  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from echo.memory import database, read
@@ -39,6 +40,19 @@ async def latest(context: Context, table: str, limit: int) -> list[Snapshot]:
     return [_snapshot(one) for one in found]
 
 
+async def between(
+    context: Context, table: str, since: datetime | None, until: datetime | None, points: int
+) -> list[Snapshot]:
+    """Of the snapshots of a span of time, so many that lie evenly among them, oldest first; the last is always in."""
+    checker = context.checker()
+    values = {"since": checker.moment("since", since), "until": checker.moment("until", until)}
+    checker.whole("points", points, 1, context.limits.batch)
+    checker.done()
+    async with context.transaction() as (connection, row):
+        found = await database.rows(connection, _BETWEEN[table], space=row.id, points=points, **values)
+    return [_snapshot(one) for one in found]
+
+
 def _snapshot(row: Any) -> Snapshot:
     return Snapshot(
         id=row.id, taken_at=row.taken_at, coherence=row.coherence, content=read.document(row.content), reason=row.reason
@@ -58,6 +72,20 @@ _LATEST = {
     table: f"""
 SELECT id, taken_at, coherence, content, reason FROM echo.{table}
 WHERE space_id = CAST(:space AS bigint) ORDER BY id DESC LIMIT CAST(:limit AS integer)
+"""
+    for table in (STATES, IDENTITIES)
+}
+_BETWEEN = {
+    table: f"""
+SELECT id, taken_at, coherence, content, reason FROM (
+    SELECT s.*, row_number() OVER (ORDER BY taken_at DESC, id DESC) - 1 AS place, count(*) OVER () AS number
+    FROM echo.{table} s
+    WHERE s.space_id = CAST(:space AS bigint)
+        AND (CAST(:since AS timestamptz) IS NULL OR s.taken_at >= CAST(:since AS timestamptz))
+        AND (CAST(:until AS timestamptz) IS NULL OR s.taken_at < CAST(:until AS timestamptz))
+) numbered
+WHERE place = 0 OR (place * CAST(:points AS bigint)) / number <> ((place - 1) * CAST(:points AS bigint)) / number
+ORDER BY taken_at, id
 """
     for table in (STATES, IDENTITIES)
 }

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from echo.memory import (
     associations,
     consolidation,
+    conversations,
     encode,
     forgetting,
+    goals,
     learning,
+    listing,
+    overview,
     reading,
+    revision,
     snapshots,
     touch,
     transfer,
@@ -21,7 +26,20 @@ from echo.memory import (
 )
 from echo.memory.consolidation import ConsolidationPolicy
 from echo.memory.context import Context
-from echo.memory.kinds import PatternKind
+from echo.memory.kinds import MemoryKind, PatternKind
+from echo.memory.life import (
+    Conversation,
+    ConversationPage,
+    Goal,
+    GoalState,
+    MemoryPage,
+    NewTurn,
+    Overview,
+    OverviewRequest,
+    PageRequest,
+    Revision,
+    Turn,
+)
 from echo.memory.records import (
     Association,
     ConsolidationReport,
@@ -102,6 +120,23 @@ class MemorySpace:
         """The live memories that happened last, latest first; of one session where one is named."""
         return await reading.recent(self._context, session, limit)
 
+    async def page(self, request: PageRequest) -> MemoryPage:
+        """Live memories, latest first, some at a time."""
+        return await listing.page(self._context, request)
+
+    async def kinds(self) -> dict[MemoryKind, int]:
+        """How many live memories there are of each kind; counts rows, so it takes long in a large space."""
+        return await reading.kinds(self._context)
+
+    async def revise(self, memory_id: UUID, changes: Revision) -> Memory:
+        """Change a live memory in its place; new content gets new words and a new vector. Returns it as it is now.
+
+        Raises:
+            UnknownMemoryError: it is not there, or not live.
+            EmbedderError: the embedder failed.
+        """
+        return await revision.revise(self._context, memory_id, changes)
+
     async def history(self, memory_id: UUID) -> list[Memory]:
         """What a memory was before: what it superseded and what was merged into it, newest first, without itself.
 
@@ -142,6 +177,80 @@ class MemorySpace:
     async def walk(self, request: WalkRequest) -> Walk:
         """Follow the edges from some memories, breadth first, each memory once."""
         return await walk.walk(self._context, request)
+
+    async def overview(self, request: OverviewRequest) -> Overview:
+        """A part of the graph to look at: light nodes, the edges between them.
+
+        Raises:
+            UnknownMemoryError: the memory in its middle is not there.
+        """
+        return await overview.overview(self._context, request, self._retrieval)
+
+    # Goals and conversations
+
+    async def goals(self, *, state: GoalState | None = None) -> list[Goal]:
+        """Goals, the most important first, then the oldest."""
+        return await goals.goals(self._context, state)
+
+    async def goal(self, goal_id: UUID) -> Goal:
+        """One goal.
+
+        Raises:
+            UnknownGoalError: it is not there.
+        """
+        return await goals.goal(self._context, goal_id)
+
+    async def add_goal(self, text: str, *, priority: float = 0.5, progress: float = 0.0) -> Goal:
+        """Set a goal."""
+        return await goals.add(self._context, text, priority, progress)
+
+    async def change_goal(
+        self,
+        goal_id: UUID,
+        *,
+        text: str | None = None,
+        priority: float | None = None,
+        progress: float | None = None,
+        state: GoalState | None = None,
+    ) -> Goal:
+        """Change a goal; None stays as it is.
+
+        Raises:
+            UnknownGoalError: it is not there.
+        """
+        return await goals.change(self._context, goal_id, text=text, priority=priority, progress=progress, state=state)
+
+    async def drop_goal(self, goal_id: UUID) -> None:
+        """Delete a goal.
+
+        Raises:
+            UnknownGoalError: it is not there.
+        """
+        await goals.drop(self._context, goal_id)
+
+    async def add_turns(self, conversation: str, turns: Iterable[NewTurn], *, model: str = "") -> Conversation:
+        """Add what was said to a conversation; the first turn begins it."""
+        return await conversations.add_turns(self._context, conversation, model, turns)
+
+    async def conversations(self, *, limit: int = 50, cursor: str = "") -> ConversationPage:
+        """Conversations, latest first, some at a time."""
+        return await conversations.page(self._context, limit, cursor)
+
+    async def conversation(self, conversation: str, *, limit: int = 200) -> tuple[Conversation, list[Turn]]:
+        """A conversation with its last turns, in their order.
+
+        Raises:
+            UnknownConversationError: it is not there.
+        """
+        return await conversations.conversation(self._context, conversation, limit)
+
+    async def drop_conversation(self, conversation: str) -> None:
+        """Delete a conversation with its turns; memories that were made of it stay.
+
+        Raises:
+            UnknownConversationError: it is not there.
+        """
+        await conversations.drop(self._context, conversation)
 
     # Sleeping on it
 
@@ -222,6 +331,12 @@ class MemorySpace:
     async def states(self, *, limit: int = 1) -> list[Snapshot]:
         """The latest cognitive states, latest first."""
         return await snapshots.latest(self._context, snapshots.STATES, limit)
+
+    async def states_between(
+        self, *, since: datetime | None = None, until: datetime | None = None, points: int = 200
+    ) -> list[Snapshot]:
+        """Cognitive states of a span of time, oldest first, evenly thinned to so many."""
+        return await snapshots.between(self._context, snapshots.STATES, since, until, points)
 
     async def save_identity(
         self, content: Mapping[str, Any], *, coherence: float | None = None, reason: str = ""

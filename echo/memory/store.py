@@ -18,7 +18,7 @@ from echo.memory.records import SpaceInfo
 from echo.memory.space import MemorySpace
 from echo.memory.weights import FadingWeights, RetrievalWeights
 
-MIGRATIONS_NEEDED = 3
+MIGRATIONS_NEEDED = 4
 """The version of the schema that this library needs at least; later ones only add."""
 
 

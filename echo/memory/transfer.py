@@ -130,5 +130,8 @@ _PAGES = {
     "experience": _page("experiences", "x.id"),
     "state": _page("cognitive_states", "lpad(x.id::text, 20, '0')"),
     "identity": _page("identity_snapshots", "lpad(x.id::text, 20, '0')"),
+    "goal": _page("goals", "x.id"),
+    "conversation": _page("conversations", "x.id"),
+    "turn": _page("turns", "(x.conversation || ' ' || lpad(x.number::text, 10, '0'))"),
     "log": _page("forgetting_log", "lpad(x.id::text, 20, '0')"),
 }  # fmt: skip

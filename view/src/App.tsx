@@ -44,7 +44,10 @@ function Shell(props: { readonly session: Session; readonly onLeave: () => void 
   const store = useMemo(() => new GraphStore(client), [client]);
   const [connection, setConnection] = useState<Connection>("connecting");
   const [changes, changed] = useChanges();
-  useEffect(() => follow(client, changed, setConnection), [client, changed]);
+  useEffect(
+    () => follow(client, ({ type }) => type !== "quiet" && changed(), setConnection),
+    [client, changed],
+  );
   useShortcuts();
   const onMemory = useCallback((id: string) => go("memory", id), []);
   const onSelect = useCallback((id: string | null) => go("memory", id), []);

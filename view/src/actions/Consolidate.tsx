@@ -30,10 +30,14 @@ export function Consolidate(props: { readonly client: Client; readonly onDone: (
       <Problem error={error} />
       {found !== undefined && (
         <dl data-testid="consolidated">
+          <dt>Looked at</dt>
+          <dd>{found.examined}</dd>
           <dt>{found.dryRun ? "Would move on" : "Moved on"}</dt>
-          <dd>{found.moved}</dd>
+          <dd>{Object.values(found.moved).reduce((sum, one) => sum + one, 0)}</dd>
           <dt>{found.dryRun ? "Would merge" : "Merged"}</dt>
           <dd>{found.merged}</dd>
+          <dt>{found.dryRun ? "Would link" : "Linked"}</dt>
+          <dd>{found.linked}</dd>
           <dt>Patterns</dt>
           <dd>{found.patterns}</dd>
           <dt>Contradictions</dt>

@@ -39,7 +39,7 @@ export function ForgetDialog(props: {
       {found !== undefined && (
         <>
           <p data-testid="preview">
-            {found.length === 0 ? "Nothing would be forgotten." : `${found.length} would be forgotten:`}
+            {found.length === 0 ? "Nothing would be forgotten." : `${found.length}${preview.value?.more === true ? " and more" : ""} would be forgotten:`}
           </p>
           <ul class="preview">
             {found.slice(0, MOST).map(({ id, why }) => (

@@ -9,7 +9,7 @@ import { ForgetDialog } from "./ForgetDialog";
 
 const DAY_MS = 86_400_000;
 
-/** By age, kind and tag; at least one has to be said. */
+/** By age, kind and tag; where nothing is said, what has faded. */
 export function ForgetForm(props: { readonly client: Client; readonly onDone: () => void }): JSX.Element {
   const [days, setDays] = useState("");
   const [tags, setTags] = useState("");
@@ -20,7 +20,6 @@ export function ForgetForm(props: { readonly client: Client; readonly onDone: ()
     .split(",")
     .map((tag) => tag.trim())
     .filter((tag) => tag !== "");
-  const said = days !== "" || named.length > 0 || kinds.size > 0;
 
   const request = (): Omit<ForgetRequest, "dryRun"> => ({
     ...(days === "" ? {} : { olderThan: new Date(Date.now() - Number(days) * DAY_MS).toISOString() }),
@@ -31,6 +30,7 @@ export function ForgetForm(props: { readonly client: Client; readonly onDone: ()
 
   return (
     <Panel title="Forget">
+      <p class="faint">What fits all of these; what has faded, where nothing is said.</p>
       <form
         class="form"
         onSubmit={(event) => {
@@ -68,7 +68,7 @@ export function ForgetForm(props: { readonly client: Client; readonly onDone: ()
           <input type="checkbox" checked={hard} onChange={() => setHard(!hard)} /> for good, not to be restored
         </label>
         <p class="row">
-          <button type="submit" disabled={!said}>
+          <button type="submit" >
             Preview…
           </button>
         </p>

@@ -1,7 +1,6 @@
 import type {
   Consolidation,
   Conversation,
-  EdgeKind,
   ForgetRequest,
   Forgetting,
   Goal,
@@ -9,7 +8,6 @@ import type {
   Graph,
   Hit,
   Memory,
-  MemoryKind,
   MindState,
   Model,
   Pattern,
@@ -33,8 +31,6 @@ export interface GraphQuery {
   readonly q?: string;
   readonly center?: string;
   readonly depth?: number;
-  readonly kinds?: readonly MemoryKind[];
-  readonly types?: readonly EdgeKind[];
   readonly limit?: number;
 }
 
@@ -56,11 +52,7 @@ export class Client {
   }
 
   graph(query: GraphQuery): Promise<Graph> {
-    return this.get("/echo/graph", {
-      ...query,
-      kinds: query.kinds?.join(","),
-      types: query.types?.join(","),
-    });
+    return this.get("/echo/graph", { ...query });
   }
 
   memory(id: string): Promise<Memory> {
@@ -162,6 +154,12 @@ export class Client {
   }
 }
 
+interface Refused {
+  readonly code?: string;
+  readonly message?: string;
+  readonly faults?: readonly { readonly where: string; readonly problem: string }[];
+}
+
 async function refusal(answer: Response): Promise<ApiError> {
   let found: unknown;
   try {
@@ -171,8 +169,8 @@ async function refusal(answer: Response): Promise<ApiError> {
   }
   const error = (found as { error?: unknown }).error;
   if (typeof error === "string") return new ApiError(answer.status, "refused", error);
-  const { code, message, faults } = (error ?? {}) as { code?: string; message?: string; faults?: readonly unknown[] };
-  const more = faults?.map((one) => (typeof one === "string" ? one : JSON.stringify(one))).join("; ");
+  const { code, message, faults } = (error ?? {}) as Refused;
+  const more = faults?.map(({ where, problem }) => `${where}: ${problem}`).join("; ");
   const text = message ?? `${answer.status} ${answer.statusText}`;
   return new ApiError(answer.status, code ?? "unknown", more ? `${text}: ${more}` : text);
 }

@@ -123,10 +123,13 @@ export interface Goal {
 
 export interface Consolidation {
   readonly dryRun: boolean;
-  readonly moved: number;
+  readonly examined: number;
+  /** Tier to how many came to it. */
+  readonly moved: Readonly<Record<string, number>>;
   readonly merged: number;
   readonly patterns: number;
-  readonly contradictions: readonly unknown[];
+  readonly linked: number;
+  readonly contradictions: readonly { readonly older: string; readonly newer: string }[];
 }
 
 export interface ForgetRequest {
@@ -141,6 +144,8 @@ export interface ForgetRequest {
 export interface Forgetting {
   readonly dryRun: boolean;
   readonly forgotten: readonly { readonly id: string; readonly why: string }[];
+  /** Whether a repeat finds further ones. */
+  readonly more: boolean;
 }
 
 export interface Conversation {
@@ -154,7 +159,7 @@ export interface Conversation {
 
 export interface Recalled {
   readonly id: string;
-  readonly why: readonly string[] | string;
+  readonly why: readonly string[];
   readonly score: number;
   readonly excerpt: string | null;
 }
@@ -199,7 +204,8 @@ export interface Model {
   };
 }
 
+/** "quiet" is said when nothing happened for a while. */
 export interface EchoEvent {
   readonly type: string;
-  readonly at: string;
+  readonly at?: string;
 }

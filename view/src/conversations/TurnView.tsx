@@ -23,7 +23,7 @@ export function TurnView(props: { readonly turn: Turn; readonly onMemory: (id: s
                 </button>
                 <span class="faint">
                   {" "}
-                  {number(one.score)} · {typeof one.why === "string" ? one.why : one.why.join(", ")}
+                  {number(one.score)} · {one.why.join(", ")}
                 </span>
               </li>
             ))}

@@ -1,0 +1,140 @@
+"""What a mind is to the service: it prepares a prompt, learns from what came of it, and tells what it is like.
+
+`echo.plain` is one on the memory alone; `echo.cognition` is the whole one. Numbers that a mind does not measure are
+None: none is made up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from echo.memory import Hit, MemorySpace
+
+__all__ = ["Claim", "Emotion", "Learned", "Lived", "Message", "Mind", "MindState", "Preparation", "SelfLayer"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """One message of a conversation, its text alone."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preparation:
+    """What is put before a conversation."""
+
+    text: str
+    """Empty where nothing came to mind. Cites each memory by a number, `[1]` for the first of `cited`."""
+    cited: tuple[Hit, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lived:
+    """One turn that is over."""
+
+    key: str
+    """The same turn has the same key, however often it is handed over."""
+    input: str
+    output: str
+    model: str
+    speaker: str
+    """Who asked: the name of their key."""
+    conversation: str = ""
+    recalled: tuple[UUID, ...] = ()
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learned:
+    """What became of a turn."""
+
+    memories: tuple[UUID, ...] = ()
+    experience: UUID | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Emotion:
+    """Four dimensions: valence and dominance from -1 to 1, arousal and complexity from 0 to 1."""
+
+    valence: float = 0.0
+    arousal: float = 0.0
+    dominance: float = 0.0
+    complexity: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class MindState:
+    """What a mind was like at a moment."""
+
+    at: datetime
+    emotion: Emotion | None = None
+    coherence: float | None = None
+    """0 to 1."""
+    resonance: float | None = None
+    """0 to 1."""
+    load: float | None = None
+    """0 to 1."""
+    rate: float | None = None
+    """Of learning."""
+    experiences: int = 0
+    patterns: int = 0
+    memories: Mapping[str, int] = field(default_factory=dict[str, int])
+    """How many live ones, by kind."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """One thing that a self-image says."""
+
+    text: str
+    confidence: float
+    evidence: tuple[UUID, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelfLayer:
+    """One of the four layers: identity, functional, contextual, dynamic."""
+
+    name: str
+    claims: tuple[Claim, ...] = ()
+
+
+class Mind(Protocol):
+    """One mind for every space: what it knows of one is in the space alone."""
+
+    async def prepare(
+        self, space: MemorySpace, messages: Sequence[Message], now: datetime, *, limit: int
+    ) -> Preparation:
+        """Return what of the space helps with a conversation.
+
+        Args:
+            space: whose memories.
+            messages: of the conversation, the newest last.
+            now: the time.
+            limit: most memories that are cited.
+        """
+        ...
+
+    async def learn(self, space: MemorySpace, lived: Lived, now: datetime) -> Learned:
+        """Learn from a turn; a second time with the same key changes nothing."""
+        ...
+
+    async def state(self, space: MemorySpace, now: datetime) -> MindState:
+        """Return what the mind is like now."""
+        ...
+
+    async def history(
+        self, space: MemorySpace, *, since: datetime | None, until: datetime | None, points: int
+    ) -> list[MindState]:
+        """Return what it was like, oldest first, evenly thinned to so many points."""
+        ...
+
+    async def self_image(self, space: MemorySpace, now: datetime) -> list[SelfLayer]:
+        """Return what it takes itself to be."""
+        ...
