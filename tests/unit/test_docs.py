@@ -31,7 +31,7 @@ MISSION = DOCS / "mission.md"
 _FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _CODE = re.compile(r"`([^`\n]+)`")
-_PATH = re.compile(rf"`((?:{'|'.join((*PACKAGES, 'tests', 'docs', 'images'))})/[\w./-]+|__main__\.py)`")
+_PATH = re.compile(rf"`((?:{'|'.join((*PACKAGES, 'tests', 'docs', 'images', 'view'))})/[\w./-]+|__main__\.py)`")
 
 pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 

@@ -28,10 +28,10 @@ export function Timeline(props: {
         aria-valuetext={at === undefined ? "" : moment(at)}
         onInput={(event) => playback.seek(Number(event.currentTarget.value))}
       />
-      <output class="timeline-at">
+      <span class="timeline-at">
         {at === undefined ? "" : moment(at)} · <span data-testid="shown">{props.shown}</span> of{" "}
         <span data-testid="loaded">{props.all}</span>
-      </output>
+      </span>
     </div>
   );
 }
