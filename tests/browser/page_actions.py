@@ -4,7 +4,7 @@ from looker import enter, visit
 from playwright.sync_api import expect
 
 with visit() as page:
-    enter(page, path="#/actions")
+    enter(page, space="care", path="#/actions")
     goals = page.get_by_role("region", name="Goals")
     expect(goals.locator(".goal", has_text="Know the garden by heart")).to_be_visible()
     goals.get_by_label("New goal").fill("Oil the clock")

@@ -43,7 +43,7 @@ class Place:
 
     Attributes:
         echo: the service.
-        key: of a user and operator, whose own space is `home`.
+        key: of a user and operator, whose own space is `home`; it may use `care` too.
         user: of a user alone.
         devtools: WebSocket of the browser.
         database: URL for the service's role.
@@ -92,6 +92,8 @@ def place(folder: Path, *, memories: int) -> Generator[Place]:
         database = postgres.url(postgres.create(), SERVICE)
         ids = asyncio.run(seed.fill(database, "home", memories))
         asyncio.run(seed.live(database, "home", ids))
+        # Of its own, since what is done there changes what is there.
+        asyncio.run(seed.live(database, "care", asyncio.run(seed.fill(database, "care", 30))))
         secret = folder / "database-url"
         secret.write_text(database)
         home = folder / "ollama"
@@ -117,7 +119,7 @@ def place(folder: Path, *, memories: int) -> Generator[Place]:
 
 
 def _key(name: str, key: str, roles: list[str]) -> dict[str, object]:
-    return {"name": name, "sha256": digest(key), "roles": roles, "spaces": ["home", "large"], "space": "home"}
+    return {"name": name, "sha256": digest(key), "roles": roles, "spaces": ["home", "care"], "space": "home"}
 
 
 @contextmanager

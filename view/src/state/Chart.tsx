@@ -63,7 +63,11 @@ export function Chart(props: {
 
   useEffect(() => {
     chart.current?.setData([[...props.times], ...props.series.map(({ values }) => [...values])]);
-    if (props.times.length > 0) chart.current?.setLegend({ idx: props.times.length - 1 });
+    // The legend tells the last values until the pointer asks for others; it is written anew with the data.
+    const frame = requestAnimationFrame(() => {
+      if (props.times.length > 0) chart.current?.setLegend({ idx: props.times.length - 1 });
+    });
+    return () => cancelAnimationFrame(frame);
   }, [props.times, props.series, theme]);
 
   const last = props.series.map(({ label, values }) => `${label} ${values.at(-1)?.toFixed(2) ?? "unknown"}`);
