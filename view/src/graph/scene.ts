@@ -105,7 +105,8 @@ export class Scene {
   pan(right: number, down: number): void {
     const camera = this.sigma.getCamera();
     const { x, y, ratio } = camera.getState();
-    camera.setState({ x: x + right * PAN * ratio, y: y - down * PAN * ratio });
+    // Animated, since only then edges are left out while it moves.
+    void camera.animate({ x: x + right * PAN * ratio, y: y - down * PAN * ratio }, { duration: 100, easing: "linear" });
   }
 
   end(): void {
