@@ -14,7 +14,20 @@ from uuid import UUID
 
 from echo.memory import Hit, MemorySpace
 
-__all__ = ["Claim", "Emotion", "Learned", "Lived", "Message", "Mind", "MindState", "Preparation", "SelfLayer"]
+__all__ = [
+    "Claim",
+    "Emotion",
+    "Learned",
+    "Lived",
+    "Message",
+    "Mind",
+    "MindState",
+    "Preparation",
+    "SelfLayer",
+    "reasons",
+]
+
+_WORDS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,3 +151,13 @@ class Mind(Protocol):
     async def self_image(self, space: MemorySpace, now: datetime) -> list[SelfLayer]:
         """Return what it takes itself to be."""
         ...
+
+
+def reasons(hit: Hit) -> list[str]:
+    """Say in words why a memory was found."""
+    found = [f"{trace.arm}: rank {trace.rank}, {trace.score:.3f}" for trace in hit.why.arms]
+    if hit.why.words:
+        found.append(f"words: {', '.join(hit.why.words[:_WORDS])}")
+    if len(hit.why.path) > 1:
+        found.append(f"by association from {hit.why.path[0]}")
+    return found

@@ -26,8 +26,10 @@ from echo.engine.metrics import EchoMetrics
 from echo.engine.queue import Dispatcher
 from echo.engine.upstream import Upstream
 from echo.plain import PlainMind
+from echo.remember.companion import Companion
 from echo.remember.embedder import FleetEmbedder
 from echo.remember.memories import Memories
+from echo.remember.tasks import Learner
 from replica_agent.drain import Drain
 
 __all__ = ["Service"]
@@ -63,6 +65,8 @@ class Service:
         self.drain = Drain(
             settle_s=config.drain.settle_seconds, limit_s=config.drain.limit_seconds, on_begin=lambda: None
         )
+        self._memories = memories = self._remember(config)
+        self._learner = learner = self._learn(memories)
         self._engine = engine = Engine(
             config,
             fleet=self._fleet,
@@ -71,10 +75,10 @@ class Service:
             drain=self.drain,
             rates=rates,
             metrics=metrics,
+            companion=Companion(memories, learner, metrics),
         )
         self._watcher = watcher = Watcher(layers, config, self._apply)
         sockets = Sockets(engine, metrics)
-        self._memories = memories = self._remember(config)
         parts = Parts(engine, self._gatehouse, metrics, watcher, memories)
         self.main: ASGIApp = Front(create_main(parts), parts, sockets, Events(memories), View(config.view.folder))
         self.ollama: ASGIApp = Front(create_ollama(parts), parts)
@@ -87,15 +91,24 @@ class Service:
             config_loads=lambda: watcher.loads,
             config_refusals=lambda: watcher.refusals,
             config_bad=lambda: float(bool(watcher.problem)),
+            memory_up=lambda: float(memories is not None and memories.up),
+            turns_waiting=lambda: 0 if learner is None else learner.waiting,
+            memory_listeners=lambda: 0 if memories is None else memories.hub.number,
         )
 
     def work(self) -> list[Coroutine[Any, Any, None]]:
         """Return what runs for as long as the service does."""
-        remembering = [] if self._memories is None else [self._memories.run()]
-        return [self._discovery.run(), self._watcher.run(), *remembering]
+        found: list[Coroutine[Any, Any, None]] = [self._discovery.run(), self._watcher.run()]
+        if self._memories is not None:
+            found.append(self._memories.run())
+        if self._learner is not None:
+            found.append(self._learner.run())
+        return found
 
     async def close(self) -> None:
         """Close the connections to replicas and to the memory store."""
+        if self._learner is not None:
+            await self._learner.finish()
         if self._memories is not None:
             await self._memories.close()
         await self._upstream.close()
@@ -106,6 +119,16 @@ class Service:
             return None
         embedder = FleetEmbedder(self._dispatcher, self._upstream, said.embedder.model, said.embedder.width)
         return Memories(said, embedder=embedder, mind=PlainMind(characters=said.recall.characters))
+
+    def _learn(self, memories: Memories | None) -> Learner | None:
+        if memories is None:
+            return None
+        metrics = self._metrics
+        return Learner(
+            memories,
+            count=lambda outcome: metrics.turns.labels(outcome).inc(),
+            took=metrics.learn_seconds.observe,
+        )
 
     def _apply(self, config: EchoConfig) -> None:
         found = keys.load(config.auth.keys_file)

@@ -21,7 +21,7 @@ from echo.memory import (
     Tier,
     Turn,
 )
-from echo.mind import MindState, SelfLayer
+from echo.mind import MindState, SelfLayer, reasons
 
 Moment = Annotated[AwareDatetime, Field(strict=False)]
 Id = Annotated[UUID, Field(strict=False)]
@@ -162,16 +162,6 @@ class MemoriesTold(Told):
 
     memories: list[MemoryTold]
     next: str | None
-
-
-def reasons(hit: Hit) -> list[str]:
-    """Say in words why a memory was found."""
-    found = [f"{trace.arm}: rank {trace.rank}, {trace.score:.3f}" for trace in hit.why.arms]
-    if hit.why.words:
-        found.append(f"words: {', '.join(hit.why.words[:10])}")
-    if len(hit.why.path) > 1:
-        found.append(f"by association from {hit.why.path[0]}")
-    return found
 
 
 class HitTold(Told):

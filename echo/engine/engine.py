@@ -25,6 +25,8 @@ from echo.engine.incoming import Buffers, ClientLeftError, Held, Incoming, Refus
 from echo.engine.metrics import EchoMetrics
 from echo.engine.queue import BusyError, Dispatcher, Lease, MissingError
 from echo.engine.upstream import Asked, ReplicaError, Upstream, next_piece
+from echo.remember.companion import Companion, Part
+from echo.remember.rooms import SpaceRefusedError
 from replica_agent.drain import Drain
 from replica_agent.headers import end_to_end
 from replica_agent.logs import event
@@ -51,6 +53,7 @@ class _Passage:
     id: str
     replica: str = ""
     attempts: int = 0
+    memory: Part | None = None
 
 
 class Engine:
@@ -71,8 +74,10 @@ class Engine:
         drain: Drain,
         rates: Rates,
         metrics: EchoMetrics,
+        companion: Companion,
     ) -> None:
         self.config = config
+        self._companion = companion
         self.fleet = fleet
         self.rates = rates
         self.dispatcher = dispatcher
@@ -136,6 +141,9 @@ class Engine:
         watcher = asyncio.create_task(_leave(passage.receive, left, passage.exchange))
         try:
             async with left:
+                passage.memory = await self._recall(passage, incoming)
+                if passage.memory is not None:
+                    body = passage.memory.body
                 await self._ask(passage, incoming, key, body)
         except TimeoutError as error:
             if not left.expired():
@@ -143,6 +151,13 @@ class Engine:
             raise ClientLeftError from error
         finally:
             watcher.cancel()
+
+    async def _recall(self, passage: _Passage, incoming: Incoming) -> Part | None:
+        scope = passage.scope
+        try:
+            return await self._companion.join(passage.id, passage.route, passage.principal, scope["headers"], incoming)
+        except SpaceRefusedError as error:
+            raise RefusedError(Refusal(int(error.status), error.code, str(error))) from error
 
     async def _ask(self, passage: _Passage, incoming: Incoming, key: str | None, body: bytes) -> None:
         target = passage.scope["raw_path"].decode("latin-1")
@@ -208,12 +223,20 @@ class Engine:
         outlet = passage.outlet
         kind = answer.headers.get("content-type", "")
         headers = [(name.lower(), value) for name, value in end_to_end(answer.raw_headers)]
+        memory = passage.memory
+        if memory is not None:
+            headers = memory.begin(answer.status, kind, headers)
         await outlet.begin(answer.status, headers, kind, close=self.drain.draining)
         piece = first
         try:
             while piece:
-                await outlet.piece(piece)
+                if memory is None:
+                    await outlet.piece(piece)
+                elif ready := memory.take(piece):
+                    await outlet.piece(ready)
                 piece = await next_piece(answer)
+            if memory is not None and (ready := memory.end()):
+                await outlet.piece(ready)
         except ReplicaError as error:
             self._lost(replica, error)
             passage.exchange.fail("cut")
@@ -223,6 +246,8 @@ class Engine:
                 return
         else:
             await outlet.end()
+            if memory is not None:
+                self._companion.over(memory)
 
     def _lost(self, replica: Replica, error: ReplicaError) -> None:
         """Leave a replica alone until it is looked at again."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from prometheus_client import Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -13,6 +14,7 @@ from replica_agent.metrics import RequestMetrics
 __all__ = ["EchoMetrics"]
 
 _PREFIX = "echo_"
+_RECALL = (0.005, 0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.6, 1, 2, 5)
 _WAIT = (0.001, 0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
@@ -31,6 +33,18 @@ class EchoMetrics(RequestMetrics):
         self.held = self._gauge("held_bytes", "Bytes of requests that are held")
         self.config_loads = self._gauge("config_loads", "Changes of the configuration that were applied")
         self.config_refusals = self._gauge("config_refusals", "Changes of the configuration that were refused")
+        self.recalls = self._counter("memory_recalls", "Requests that a memory was asked for", "outcome")
+        self.recalled = self._counter("memory_recalled", "Memories that were put before a prompt")
+        self.recall_seconds = Histogram(
+            f"{_PREFIX}memory_recall_seconds", "Recall before an answer", buckets=_RECALL, registry=self.registry
+        )
+        self.turns = self._counter("memory_turns", "Turns, by what became of them", "outcome")
+        self.learn_seconds = Histogram(
+            f"{_PREFIX}memory_learn_seconds", "Learning from one turn", buckets=_WAIT, registry=self.registry
+        )
+        self.turns_waiting = self._gauge("memory_turns_waiting", "Turns that wait to be learned from")
+        self.memory_up = self._gauge("memory_up", "1 while the memory store can be used; 0 too where there is none")
+        self.memory_listeners = self._gauge("memory_listeners", "Who listens to events of spaces")
         self.config_bad = self._gauge("config_bad", "1 while the files say what could not be applied")
 
     def watch(self, **reads: Callable[[], float]) -> None:

@@ -14,7 +14,7 @@ from replica_agent.headers import Headers, end_to_end
 __all__ = ["Asked", "ReplicaError", "Upstream"]
 
 # What is ours alone, and what the client library sets by the body that it sends.
-_KEPT_BACK = frozenset({b"authorization", b"x-api-key", b"cookie", b"content-length"})
+_KEPT_BACK = frozenset({b"authorization", b"x-api-key", b"cookie", b"content-length", b"x-echo-space"})
 _IDLE_S = 15
 _PIECE = 1 << 16
 

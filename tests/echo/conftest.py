@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from tests.echo.harness import Echo
+from tests.echo.remembering import Remembering, remembering, wait_open
 from tests.replica_agent.harness import create_talker
 from tests.support.ollama_process import OllamaProcess, find_ollama
+from tests.support.postgres import SERVICE, Postgres, find_wheel
 from tests.support.tiny_model import create_tiny
 
 
@@ -91,3 +93,20 @@ def start_ollama(tmp_path: Path) -> Iterator[Callable[[], Ollama]]:
     yield start
     for server in running:
         server.kill()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    with Postgres(find_wheel()) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def home(ollama: Ollama, postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Remembering]:
+    """Return one service with a memory that all tests share; each uses words of its own."""
+    folder = tmp_path_factory.mktemp("remembering")
+    file = folder / "url"
+    file.write_text(postgres.url(postgres.create(), SERVICE))
+    with remembering(folder / "echo", ollama, file) as running:
+        wait_open(running)
+        yield running

@@ -68,6 +68,10 @@ class Tap:
 
         self._loop.call_soon_threadsafe(close)
 
+    def refuse(self) -> None:
+        """Take no further connections."""
+        self._loop.call_soon_threadsafe(self._server.close)
+
     def only(self) -> Seen:
         """Return the one request since the last `reset` that was no look at the version."""
         (wire,) = [wire for wire in self.wires if not wire.up.startswith(b"GET /api/version HTTP/1.1\r\nHost")]

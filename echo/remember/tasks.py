@@ -1,0 +1,169 @@
+"""Learning after the reply, in the background: a bounded queue that never makes an answer wait."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from echo.memory import EchoMemoryError, EmbedderError, NewTurn, Recalled, StoreUnavailableError, UnknownSpaceError
+from echo.mind import Lived
+from echo.plain import fitting
+from echo.remember.memories import Memories
+from replica_agent.logs import event
+
+__all__ = ["Learner", "Task"]
+
+_ATTEMPTS = 5
+_PAUSE_S = 1.0
+_LAST_S = 10.0
+
+
+@dataclass(frozen=True)
+class Task:
+    """One turn to keep and to learn from.
+
+    Attributes:
+        space: its name.
+        lived: the turn.
+        recalled: what was cited to it, with why.
+        learn: learn from it; else it is only kept in its conversation.
+    """
+
+    space: str
+    lived: Lived
+    recalled: tuple[Recalled, ...] = ()
+    learn: bool = True
+
+
+@dataclass
+class Learner:
+    """Learns from turns, one after the other.
+
+    Attributes:
+        count: called with a word for what became of each turn: learned, full, failed.
+        took: called with the seconds that one took.
+        busy: turns that are being learned from.
+    """
+
+    memories: Memories
+    count: Callable[[str], None] = lambda _: None
+    took: Callable[[float], None] = lambda _: None
+    busy: int = 0
+    touched: set[str] = field(default_factory=set[str])
+    """Spaces that learned since they were tidied last."""
+
+    def __post_init__(self) -> None:
+        self._queue: asyncio.Queue[Task] = asyncio.Queue(self.memories.config.learning.queue)
+
+    @property
+    def waiting(self) -> int:
+        """Turns that wait."""
+        return self._queue.qsize()
+
+    def put(self, task: Task) -> bool:
+        """Take a turn; False where too many wait, so that it is left out. Never waits."""
+        try:
+            self._queue.put_nowait(task)
+        except asyncio.QueueFull:
+            self.count("full")
+            return False
+        return True
+
+    async def run(self) -> None:
+        """Learn, for ever."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self.memories.config.learning.workers):
+                group.create_task(self._work())
+            group.create_task(self._tidy())
+
+    async def finish(self, seconds: float = _LAST_S) -> None:
+        """Learn from what waits, before the end; what takes longer is lost and logged."""
+        end = time.monotonic() + seconds
+        while (not self._queue.empty()) and time.monotonic() < end:
+            await self._one(self._queue.get_nowait(), end - time.monotonic())
+        if self.waiting:
+            event("turns_lost", level=logging.WARNING, number=self.waiting)
+
+    async def _work(self) -> None:
+        while True:
+            task = await self._queue.get()
+            self.busy += 1
+            try:
+                await self._one(task, self.memories.config.learning.seconds)
+            finally:
+                self.busy -= 1
+
+    async def _one(self, task: Task, seconds: float) -> None:
+        began = time.perf_counter()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._tried(task)
+        except Exception as error:  # noqa: BLE001 - one turn that cannot be learned from must not end those after it
+            self.count("failed")
+            event("turn_not_learned", level=logging.WARNING, key=task.lived.key, cause=type(error).__name__)
+        else:
+            self.count("learned")
+            self.took(time.perf_counter() - began)
+
+    async def _tried(self, task: Task) -> None:
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                await self._learn(task)
+            except (StoreUnavailableError, EmbedderError) as error:
+                if isinstance(error, StoreUnavailableError):
+                    self.memories.rest(error)
+                if attempt == _ATTEMPTS:
+                    raise
+                await asyncio.sleep(_PAUSE_S * 2**attempt)
+            except UnknownSpaceError:
+                self.memories.forget_known(task.space)
+                if attempt == _ATTEMPTS:
+                    raise
+            else:
+                return
+
+    async def _learn(self, task: Task) -> None:
+        memories, lived = self.memories, task.lived
+        space = await memories.space(task.space)
+        now = memories.now()
+        if task.learn:
+            # First what can be repeated: the turn's key brings the same memory.
+            learned = await memories.mind.learn(space, lived, now)
+            self.touched.add(task.space)
+            for one in learned.memories:
+                memories.hub.publish(task.space, "memory", id=str(one), what="learned")
+            memories.hub.publish(task.space, "state")
+        if lived.conversation:
+            at = lived.at if lived.at is not None else now
+            await space.add_turns(
+                lived.conversation,
+                [
+                    NewTurn(role="user", content=fitting(lived.input), at=at, recalled=task.recalled),
+                    NewTurn(role="assistant", content=fitting(lived.output), at=now),
+                ],
+                model=lived.model[:128],
+            )
+            memories.hub.publish(task.space, "turn", conversation=lived.conversation)
+
+    async def _tidy(self) -> None:
+        """Consolidate and forget, now and then, where something was learned."""
+        minutes = self.memories.config.learning.tidy_minutes
+        while minutes:
+            await asyncio.sleep(minutes * 60)
+            spaces, self.touched = sorted(self.touched), set()
+            for name in spaces:
+                try:
+                    space = await self.memories.space(name)
+                    report = await space.consolidate()
+                    await space.index_fresh()
+                    faded = await space.forget()
+                except EchoMemoryError as error:
+                    self.touched.add(name)
+                    event("not_tidied", level=logging.WARNING, cause=type(error).__name__)
+                    continue
+                self.memories.hub.publish(name, "consolidated", merged=len(report.merged))
+                if faded.faded:
+                    self.memories.hub.publish(name, "forgotten", number=len(faded.faded))
