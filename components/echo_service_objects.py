@@ -7,8 +7,8 @@ from fractions import Fraction
 from typing import Any
 from urllib.parse import urlsplit
 
+from components import memory_names, pod_security, workload
 from components import ollama_server_objects as ollama
-from components import pod_security, workload
 from components.cluster_baseline import Demand
 from components.labels import ECHO_CLIENT, OLLAMA_CLIENT, labels, namespace_labels, selector_labels
 from components.quantity import parse_bytes, parse_cpu
@@ -29,6 +29,7 @@ KEYS_SECRET = "echo-keys"  # noqa: S105 - its name
 
 _CONFIG = "/etc/echo"
 _KEYS = "/etc/echo-keys"
+_MEMORY = "/etc/echo-memory"
 _SECRET_MODE = 0o440
 _GRACE_S = 300
 _MARGIN_S = 10
@@ -87,6 +88,12 @@ def config(settings: EchoSettings, servers: Sequence[ServerSettings], namespace:
         },
         "drain": {"limitSeconds": _GRACE_S - _MARGIN_S},
     }
+    if settings.memory is not None:
+        document["memory"] = {
+            "databaseUrlFile": f"{_MEMORY}/url",
+            "embedder": settings.memory.embedder.model_dump(by_alias=True),
+            "cognition": settings.memory.cognition,
+        }
     EchoConfig.model_validate_json(json.dumps(document))
     return json.dumps(document, indent=2)
 
@@ -128,8 +135,8 @@ def ingress_rules(prefix: str, api_server_cidrs: Sequence[str]) -> list[dict[str
     return [*rules, {"from": blocks, "ports": workload.tcp(MAIN_PORT, OLLAMA_PORT)}] if blocks else rules
 
 
-def egress_rules(settings: EchoSettings, servers: Sequence[ServerSettings]) -> list[dict[str, Any]]:
-    """The servers' pods, and the ports of what is outside (a policy knows no host names)."""
+def egress_rules(settings: EchoSettings, servers: Sequence[ServerSettings], prefix: str) -> list[dict[str, Any]]:
+    """The servers' pods, the memory store, and the ports of what is outside (a policy knows no host names)."""
     inside = [
         {"podSelector": {"matchLabels": ollama.headless_selector(one.name, one.volume)}}
         for one in servers
@@ -138,9 +145,17 @@ def egress_rules(settings: EchoSettings, servers: Sequence[ServerSettings]) -> l
     urls = [one.url for one in servers if one.url is not None]
     if settings.oidc is not None:
         urls.append(settings.oidc.jwks_url)
-    ports = sorted({_port(url) for url in urls})
+    ports = {_port(url) for url in urls}
     rules = [{"to": inside, "ports": workload.tcp(GATE_PORT, AGENT_PORT)}] if inside else []
-    return [*rules, workload.anywhere(*ports)] if ports else rules
+    if settings.memory is not None and settings.memory.port is not None:
+        ports.add(settings.memory.port)
+    elif settings.memory is not None:
+        store = {
+            "namespaceSelector": {"matchLabels": namespace_labels(prefix)},
+            "podSelector": {"matchLabels": memory_names.database_pods(prefix)},
+        }
+        rules.append({"to": [store], "ports": workload.tcp(memory_names.POSTGRES_PORT)})
+    return [*rules, workload.anywhere(*sorted(ports))] if ports else rules
 
 
 def _port(url: str) -> int:
@@ -168,7 +183,7 @@ def deployment(*, prefix: str, settings: EchoSettings, image: str, priority: str
         priority: name of the priority class.
     """
     chosen = selector(prefix)
-    pod = {
+    pod: dict[str, Any] = {
         **pod_security.POD_SPEC,
         "serviceAccountName": NAME,
         "priorityClassName": priority,
@@ -182,12 +197,19 @@ def deployment(*, prefix: str, settings: EchoSettings, image: str, priority: str
             workload.temporary_volume("64Mi"),
         ],
     }
+    marks = {OLLAMA_CLIENT: "true"}
+    if settings.memory is not None:
+        marks[memory_names.CLIENT] = "true"
+        # Optional: without it the service answers all the same, and a Secret that is made later is mounted then.
+        secret = {"secretName": settings.memory.url_secret, "defaultMode": _SECRET_MODE, "optional": True}
+        pod["volumes"].append({"name": "memory", "secret": secret})
+        pod["containers"][0]["volumeMounts"].append({"name": "memory", "mountPath": _MEMORY, "readOnly": True})
     return {
         "replicas": settings.replicas,
         "minReadySeconds": 2,
         "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
         "selector": {"matchLabels": chosen},
-        "template": {"metadata": {"labels": {**object_labels(prefix), OLLAMA_CLIENT: "true"}}, "spec": pod},
+        "template": {"metadata": {"labels": {**object_labels(prefix), **marks}}, "spec": pod},
     }
 
 

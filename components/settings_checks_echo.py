@@ -1,6 +1,8 @@
 """Checks of the echo service: the service's own config model is asked, and what it cannot know is looked at here."""
 
+import re
 from collections.abc import Iterator
+from typing import cast
 from urllib.parse import urlsplit
 
 from components.quantity import parse_bytes, parse_cpu
@@ -10,6 +12,9 @@ from components.settings_raw import Check, Raw, mapping, maps, production, twice
 from echo.auth.keys import parse_public_key
 
 _LEAST = 1
+_WIDEST = 4000
+_LAST_PORT = 65535
+_SPACE = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
 
 
 def _service(raw: Raw) -> Iterator[Fault]:
@@ -39,10 +44,38 @@ def _keys(raw: Raw) -> Iterator[Fault]:
                 yield Fault(f"{path}.publicKey", str(error))
         yield from _positive(f"{path}.requestsPerMinute", key.get("requestsPerMinute"))
         yield from _whole(f"{path}.concurrent", key.get("concurrent"))
+        yield from _spaces(path, key)
     yield from twice(
         ((f"{path}.name", name) for path, key in keys if isinstance(name := key.get("name"), str)),
         lambda name, first: f"`{name}` is the name of {first} too. Give each key a name of its own",
     )
+
+
+def _spaces(path: str, key: Raw) -> Iterator[Fault]:
+    given = key.get("spaces")
+    spaces = [one for one in cast("list[object]", given) if isinstance(one, str)] if isinstance(given, list) else []
+    for i, one in enumerate(spaces):
+        if _SPACE.fullmatch(one) is None:
+            legal = "1 to 63 of a-z, 0-9, `.`, `_` and `-`, with a letter or digit at both ends"
+            yield Fault(f"{path}.spaces[{i}]", f"`{one}` is no name of a memory space: {legal}")
+    space = key.get("space")
+    if isinstance(space, str) and space not in spaces:
+        yield Fault(f"{path}.space", f"`{space}` is not among `spaces` of this key. Add it there, or leave it out")
+
+
+def _memory(raw: Raw) -> Iterator[Fault]:
+    memory = mapping(mapping(raw.get("echo")).get("memory"))
+    if "urlSecret" in memory:
+        yield from name_faults("echo.memory.urlSecret", memory.get("urlSecret"))
+    embedder = mapping(memory.get("embedder"))
+    if embedder.get("model") == "":
+        yield Fault("echo.memory.embedder.model", "is empty; name an embedding model, such as `all-minilm:22m`")
+    width = embedder.get("width")
+    if isinstance(width, int) and not isinstance(width, bool) and not _LEAST <= width <= _WIDEST:
+        yield Fault("echo.memory.embedder.width", f"must be from {_LEAST} to {_WIDEST}, not {width}")
+    port = memory.get("port")
+    if isinstance(port, int) and not isinstance(port, bool) and not 0 < port <= _LAST_PORT:
+        yield Fault("echo.memory.port", f"must be from 1 to {_LAST_PORT}, not {port}")
 
 
 def _oidc(raw: Raw) -> Iterator[Fault]:
@@ -77,4 +110,4 @@ def _positive(path: str, value: object) -> Iterator[Fault]:
         yield Fault(path, f"must be more than 0, not {value}")
 
 
-CHECKS: tuple[Check, ...] = (_service, _keys, _oidc, _limits)
+CHECKS: tuple[Check, ...] = (_service, _keys, _memory, _oidc, _limits)

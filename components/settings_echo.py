@@ -20,6 +20,30 @@ class EchoKeySettings(Section):
     """Line of a holder's `~/.ollama/id_ed25519.pub`: the `ollama` command signs with it where OLLAMA_AUTH is set."""
     requests_per_minute: float | None = None
     concurrent: int | None = None
+    spaces: Texts = ()
+    """Memory spaces that it may use; none where none is named."""
+    space: str | None = None
+    """The one of these that its requests mean when they name none."""
+
+
+class EchoEmbedderSettings(Section):
+    """The model that turns texts into vectors, on any of the servers."""
+
+    model: str
+    width: int
+    """Dimensions of its vectors."""
+
+
+class EchoMemorySettings(Section):
+    """Memory spaces in PostgreSQL."""
+
+    url_secret: str = "echo-memory"  # noqa: S105 - its name
+    """Secret in the models' namespace: `url`, and what else the URL names, such as `ca.crt`."""
+    embedder: EchoEmbedderSettings
+    cognition: bool = True
+    """Learn and prepare by the whole of cognition; else by the memory alone."""
+    port: int | None = None
+    """Of a database outside the stack's own memory store."""
 
 
 class EchoOidcSettings(Section):
@@ -62,6 +86,7 @@ class EchoSettings(Section):
         EchoKeySettings(name="default", roles=("user", "operator")),
     )
     oidc: EchoOidcSettings | None = None
+    memory: EchoMemorySettings | None = None
     anonymous: bool = False
     """Whoever shows no key is a user. Not in prod."""
     rates: EchoRateSettings = EchoRateSettings()

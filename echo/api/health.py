@@ -56,9 +56,12 @@ async def api_health(parts: Use) -> Response:
 
 
 @router.get("/dte/health", summary="Coherence of the memory layer")
-async def dte_health() -> dict[str, Any]:
-    """Say that there is none: no number is made up."""
-    return {"status": "no memory", "coherence": None}
+async def dte_health(parts: Use) -> dict[str, Any]:
+    """Tell whether it can be used; a space's coherence is for who may see that space, at /echo/state."""
+    memories = parts.memories
+    if memories is None:
+        return {"status": "no memory", "coherence": None}
+    return {"status": "ok" if memories.up else "unavailable", "coherence": None}
 
 
 def _not(why: str, found: dict[str, int]) -> Response:

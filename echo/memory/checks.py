@@ -19,6 +19,7 @@ from echo.memory.limits import Limits
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
 _MAX_DEPTH = 32
+_SMALLEST = 1e-37
 
 Kind = TypeVar("Kind", bound=StrEnum)
 
@@ -95,7 +96,8 @@ class Checker:
         if not math.isfinite(value) or not low <= value <= high:
             self.fault(where, f"must be from {low:g} to {high:g}, is {value!r}")
             return low
-        return float(value)
+        # What is smaller is none in 32 bits, which PostgreSQL refuses rather than rounds.
+        return float(value) if abs(value) >= _SMALLEST else 0.0
 
     def whole(self, where: str, value: object, low: int, high: int) -> int:
         """A whole number between two bounds, both included."""

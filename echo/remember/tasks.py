@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -93,6 +94,11 @@ class Learner:
             self.busy += 1
             try:
                 await self._one(task, self.memories.config.learning.seconds)
+            except asyncio.CancelledError:
+                # The service ends: `finish` takes it up again, and what of it is stored already stays single.
+                with contextlib.suppress(asyncio.QueueFull):
+                    self._queue.put_nowait(task)
+                raise
             finally:
                 self.busy -= 1
 

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 from starlette.routing import Route
 
-from echo.api import admin, health, ollama, openai
+from echo.api import admin, care, conversations, health, memories, minds, ollama, openai
 from echo.auth.gatehouse import OPEN
 from echo.auth.keys import digest
 from tests.echo.conftest import Ollama, Start
@@ -33,7 +33,16 @@ pytestmark = pytest.mark.ollama
 PATHS = sorted(
     {
         (method, route.path.replace("{model:path}", "tiny:1").replace("{digest}", "sha256:0"))
-        for router in (admin.router, health.router, ollama.router, openai.router)
+        for router in (
+            admin.router,
+            care.router,
+            conversations.router,
+            health.router,
+            memories.router,
+            minds.router,
+            ollama.router,
+            openai.router,
+        )
         for route in router.routes
         if isinstance(route, Route)
         for method in route.methods or ()
@@ -43,7 +52,7 @@ PATHS = sorted(
 
 def test_nothing_but_health_and_the_greeting_is_open(echo: Echo) -> None:
     """Over every route there is, on both ports, and some that there are not."""
-    assert len(PATHS) > 25
+    assert len(PATHS) > 48
     more = [
         ("GET", "/openapi.json"),
         ("GET", "/docs"),

@@ -1,0 +1,72 @@
+"""The whole API against its own description: schemathesis sends what the schema allows, and what it does not.
+
+Shown: no answer is 5xx, every status is described, and every body is of the shape that its status promises.
+Not shown: the import, which takes lines and no JSON; that what is wrong is always refused, nor that answers are right.
+"""
+
+from __future__ import annotations
+
+import itertools
+from contextlib import suppress
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import Case
+from schemathesis.checks import not_a_server_error
+from schemathesis.generation import GenerationMode
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from tests.echo.remembering import Remembering
+
+pytestmark = [pytest.mark.ollama, pytest.mark.timeout(240)]
+
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+EXAMPLES = 4
+PATHS = r"^/(echo/|health|models/health|dte/health|api/(health|tags|ps|version)|v1/models)"
+
+
+def test_the_api_keeps_to_its_description(home: Remembering) -> None:
+    """On a real database with something in it; every other id is one that is there."""
+    key = {"authorization": f"Bearer {home.ann.key}"}
+    schema = schemathesis.openapi.from_url(f"{home.echo.main}/openapi.json", headers=key)
+    memories = itertools.cycle([home.remember(home.ann, f"Contract {i}.", tags=["contract"]) for i in range(6)])
+    with home.client(home.ann, "ann") as http:
+        goal = http.post("/echo/goals", json={"text": "hold the contract"}).json()["id"]
+    mine = {**key, "x-echo-space": "ann"}
+    turn = itertools.count()
+    seen: dict[str, set[int]] = {}
+
+    def check(case: Case) -> None:
+        # Ids that a schema makes up are of nothing.
+        if next(turn) % 2:
+            if "memory" in case.path_parameters:
+                case.path_parameters["memory"] = next(memories)
+            if "goal" in case.path_parameters:
+                case.path_parameters["goal"] = goal
+        answer = case.call_and_validate(checks=CHECKS, headers=mine)
+        seen.setdefault(f"{case.method} {case.path}", set()).add(answer.status_code)
+
+    for found in schema.include(path_regex=PATHS).exclude(path="/echo/memories/import").get_all_operations():
+        operation = found.ok()
+        for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
+            run = given(case=operation.as_strategy(generation_mode=mode))(check)
+            with suppress(Unsatisfiable):
+                # Where nothing can be given, nothing can be wrong.
+                settings(
+                    max_examples=EXAMPLES,
+                    deadline=None,
+                    derandomize=True,
+                    database=None,
+                    phases=[Phase.generate],
+                    suppress_health_check=list(HealthCheck),
+                )(run)()
+    assert len([name for name in seen if " /echo/" in name]) >= 22
+    # What is described works: each path that names no id was answered well at least once.
+    poor = {name for name, statuses in seen.items() if "{" not in name and min(statuses) >= 300}
+    assert poor == set()
