@@ -43,9 +43,9 @@ def runtime_sources(root: Path = ROOT, packages: Sequence[str] = RUNTIME_PACKAGE
     """The files that go into an image of ours, in a fixed order.
 
     Returns:
-        Absolute paths: every Python file of the packages, then `uv.lock`.
+        Absolute paths: every Python file and SQL file (the memory's migrations) of the packages, then `uv.lock`.
     """
-    modules = [path for package in packages for path in (root / package).rglob("*.py")]
+    modules = [path for package in packages for kind in ("py", "sql") for path in (root / package).rglob(f"*.{kind}")]
     return [*sorted(modules, key=lambda path: path.relative_to(root).as_posix()), root / "uv.lock"]
 
 

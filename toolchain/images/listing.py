@@ -143,12 +143,19 @@ def images() -> tuple[ImageSpec, ...]:
             env=(_PATH, _CERTIFICATES, ("OLLAMA_HOST", "0.0.0.0:11434")),
         ),
         _ours("runtime", ("runtime",), RUNTIME_PACKAGES, command="model_store"),
-        _ours("echo", ("runtime", "echo"), ECHO_PACKAGES, command="echo", view=True),
+        # SQLAlchemy's greenlets and NumPy are C++.
+        _ours("echo", ("runtime", "echo"), ECHO_PACKAGES, command="echo", view=True, libraries=("libstdc++6",)),
     )
 
 
 def _ours(
-    name: str, groups: tuple[str, ...], packages: tuple[str, ...], *, command: str, view: bool = False
+    name: str,
+    groups: tuple[str, ...],
+    packages: tuple[str, ...],
+    *,
+    command: str,
+    view: bool = False,
+    libraries: tuple[str, ...] = (),
 ) -> ImageSpec:
     """An image of our own services: Python, locked wheels, our packages; `command` is the module that it runs."""
     return ImageSpec(
@@ -156,7 +163,7 @@ def _ours(
         tag=IMAGES[name].tag,
         licence="Apache-2.0",
         debs=Debs(
-            closed=("libpython3.11-stdlib", "python3.11-minimal"),
+            closed=("libpython3.11-stdlib", "python3.11-minimal", *libraries),
             alone=("ca-certificates",),
             dropped=_PYTHON_DROPPED,
             without=_DEBIAN_DOCS + _PYTHON_UNUSED,

@@ -62,7 +62,7 @@ def add_packages(tree: Tree, checkout: Path, packages: Sequence[str]) -> None:
     Raises:
         ImageError: The checkout lacks one of them.
     """
-    modules = [path for path in runtime_sources(checkout, packages) if path.suffix == ".py"]
+    modules = [path for path in runtime_sources(checkout, packages) if path.suffix in (".py", ".sql")]
     present = {path.relative_to(checkout).parts[0] for path in modules}
     lacking = [name for name in packages if name not in present]
     if lacking:
