@@ -11,6 +11,8 @@ import pytest
 
 from tests.echo.harness import Echo
 from tests.view.place import CLIENT, Place
+from toolchain import paths
+from toolchain.images import live_view
 
 pytestmark = [pytest.mark.ollama, pytest.mark.timeout(300)]
 
@@ -18,6 +20,10 @@ pytestmark = [pytest.mark.ollama, pytest.mark.timeout(300)]
 @pytest.mark.parametrize("script", sorted(path.name for path in CLIENT.glob("page_*.py")))
 def test_a_visit(looked_at: Place, script: str) -> None:
     assert looked_at.look(script).splitlines()[-1] == "ok"
+
+
+def test_the_sources_are_typed() -> None:
+    live_view.check_types(paths.CHECKOUT, paths.cache_dir() / "images" / "view", lambda _: None)
 
 
 def fetch(echo: Echo, path: str, method: str = "GET", **headers: str) -> httpx.Response:

@@ -9,13 +9,16 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from components.versions import VIEW, view_sources
 
 _OLDEST_NODE = (20, 19)
 _LIMIT_S = 540.0
+_KEPT_S = 14 * 86_400.0
 # Raise it when the way it is built changes.
 _RECIPE = b"1"
 _MODULES = ("package.json", "package-lock.json")
@@ -37,29 +40,53 @@ def built(checkout: Path, cache: Path, progress: Callable[[str], None]) -> Path:
     Raises:
         NoViewError: there is no Node.js of this age, its packages cannot be had, or the sources do not build.
     """
-    sources = view_sources(checkout)
-    place = cache / f"built-{_digest(sources, checkout)}"
-    if place.is_dir():
-        return place
+    place = cache / f"built-{_digest(view_sources(checkout), checkout)}"
+    if not place.is_dir():
+        with _workspace(checkout, cache, progress) as (node, work):
+            # Another checkout may have been faster.
+            if not place.is_dir():
+                progress("building its live view")
+                _run([node, "node_modules/vite/bin/vite.js", "build", "--logLevel=warn"], work)
+                (work / "dist").rename(place)
+            _forget_old(cache)
+    os.utime(place)
+    return place
+
+
+def check_types(checkout: Path, cache: Path, progress: Callable[[str], None]) -> None:
+    """Have the compiler check the sources, as strictly as their `tsconfig.json` says.
+
+    Raises:
+        NoViewError: as `built` does, or a type is wrong; says which.
+    """
+    with _workspace(checkout, cache, progress) as (node, work):
+        _run([node, "node_modules/typescript/bin/tsc", "--noEmit"], work)
+
+
+@contextmanager
+def _workspace(checkout: Path, cache: Path, progress: Callable[[str], None]) -> Generator[tuple[str, Path]]:
+    """The program node, and a folder with the sources and their packages, under a lock of the cache."""
     node, npm = _programs()
     cache.mkdir(parents=True, exist_ok=True)
     with (cache / "lock").open("w") as lock:
-        # Another checkout may be building the same.
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if place.is_dir():
-            return place
         modules = _modules(checkout, cache, npm, progress)
-        progress("building its live view")
+        os.utime(modules)
         with tempfile.TemporaryDirectory(prefix="building-", dir=cache) as scratch:
             work = Path(scratch)
-            for path in sources:
+            for path in view_sources(checkout):
                 target = work / path.relative_to(checkout / VIEW)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, target)
             (work / "node_modules").symlink_to(modules / "node_modules")
-            _run([node, "node_modules/vite/bin/vite.js", "build", "--logLevel=warn"], work)
-            (work / "dist").rename(place)
-    return place
+            yield node, work
+
+
+def _forget_old(cache: Path) -> None:
+    """Delete what no run has used for two weeks, and what a killed one left."""
+    for path in cache.iterdir():
+        if path.is_dir() and time.time() - path.stat().st_mtime > _KEPT_S:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _modules(checkout: Path, cache: Path, npm: str, progress: Callable[[str], None]) -> Path:

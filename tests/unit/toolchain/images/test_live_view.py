@@ -5,6 +5,7 @@ Not shown: a build, which the tests of the page itself do (tests/view).
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,18 @@ def test_what_was_built_is_kept_by_content(checkout: Path, tmp_path: Path, monke
     # The packages did not change.
     assert told.count("fetching the packages of its live view") == 1
     assert told.count("building its live view") == 2
+
+
+def test_what_nobody_used_for_long_is_deleted(checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program(tmp_path / "bin", "node", 'case "$1" in --version) echo v22.12.0;; *) mkdir dist;; esac')
+    program(tmp_path / "bin", "npm", "mkdir node_modules")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    old, young = tmp_path / "cache" / "built-old", tmp_path / "cache" / "built-young"
+    for folder in (old, young):
+        folder.mkdir(parents=True)
+    os.utime(old, (0, 0))
+    built(checkout, tmp_path / "cache", lambda _: None)
+    assert (old.exists(), young.exists()) == (False, True)
 
 
 def test_the_sources_of_this_checkout_are_found() -> None:
