@@ -88,7 +88,7 @@ class EchoService(pulumi.ComponentResource):
                 "pod_selector": {"match_labels": selector},
                 "policy_types": ["Ingress", "Egress"],
                 "ingress": wire(objects.ingress_rules(cluster.prefix, args.api_server_cidrs)),
-                "egress": wire(objects.egress_rules(settings, args.servers, cluster.prefix)),
+                "egress": wire(objects.egress_rules(settings, args.servers)),
             },
             opts=self._inside,
         )

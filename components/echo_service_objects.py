@@ -135,8 +135,11 @@ def ingress_rules(prefix: str, api_server_cidrs: Sequence[str]) -> list[dict[str
     return [*rules, {"from": blocks, "ports": workload.tcp(MAIN_PORT, OLLAMA_PORT)}] if blocks else rules
 
 
-def egress_rules(settings: EchoSettings, servers: Sequence[ServerSettings], prefix: str) -> list[dict[str, Any]]:
-    """The servers' pods, the memory store, and the ports of what is outside (a policy knows no host names)."""
+def egress_rules(settings: EchoSettings, servers: Sequence[ServerSettings]) -> list[dict[str, Any]]:
+    """The servers' pods, and the ports of what is outside (a policy knows no host names).
+
+    The way to the stack's own memory store is that store's policy, by the label of its clients.
+    """
     inside = [
         {"podSelector": {"matchLabels": ollama.headless_selector(one.name, one.volume)}}
         for one in servers
@@ -149,12 +152,6 @@ def egress_rules(settings: EchoSettings, servers: Sequence[ServerSettings], pref
     rules = [{"to": inside, "ports": workload.tcp(GATE_PORT, AGENT_PORT)}] if inside else []
     if settings.memory is not None and settings.memory.port is not None:
         ports.add(settings.memory.port)
-    elif settings.memory is not None:
-        store = {
-            "namespaceSelector": {"matchLabels": namespace_labels(prefix)},
-            "podSelector": {"matchLabels": memory_names.database_pods(prefix)},
-        }
-        rules.append({"to": [store], "ports": workload.tcp(memory_names.POSTGRES_PORT)})
     return [*rules, workload.anywhere(*sorted(ports))] if ports else rules
 
 

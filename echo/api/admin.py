@@ -80,6 +80,8 @@ async def keys(parts: Use) -> dict[str, Any]:
                 "roles": sorted(one.roles),
                 "requestsPerMinute": one.requests_per_minute,
                 "concurrent": one.concurrent,
+                "spaces": sorted(one.spaces),
+                "space": one.space,
             }
             for one in parts.gatehouse.keys.principals
         ]

@@ -100,16 +100,15 @@ def remembering(folder: Path, ollama: OllamaProcess, url_file: Path, **memory: A
     ann, bob, stranger = Person(new_key(), "ann"), Person(new_key(), "bob"), Person(new_key(), "")
     section = {"databaseUrlFile": str(url_file), "embedder": {"model": MODEL, "width": WIDTH}, "cognition": False}
     section |= {"recall": {"seconds": 60}, **memory}
-    with (
-        Tap(port) as tap,
-        Echo(
-            folder,
-            [{"name": "chat", "url": tap.url, "slots": 4}],
-            keys=[said("ann", ann, "shed"), said("bob", bob), said("stranger", stranger)],
-            memory=section,
-        ) as echo,
-    ):
-        yield Remembering(echo, tap, ann, bob, stranger)
+    with Tap(port) as tap:
+        servers = [{"name": "chat", "url": tap.url, "slots": 4}]
+        keys = [said("ann", ann, "shed"), said("bob", bob), said("stranger", stranger)]
+        echo = Echo(folder, servers, keys=keys, memory=section)
+        try:
+            echo.start(90)
+            yield Remembering(echo, tap, ann, bob, stranger)
+        finally:
+            echo.stop()
 
 
 def is_open(one: Remembering) -> Callable[[], bool]:

@@ -30,6 +30,7 @@ ROUTES = sorted(
     if isinstance(route, Route)
     for method in route.methods or ()
 )
+WAYS: list[dict[str, Any]] = [{"headers": {"x-echo-space": "ann"}}, {"params": {"space": "ann"}}]
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/echo/memories"): {"content": "mine"},
     ("POST", "/echo/memories/search"): {"query": "periwinkle password", "limit": 50},
@@ -63,13 +64,14 @@ def test_every_path_refuses_a_space_that_the_key_does_not_name(home: Remembering
     with home.client(home.bob) as http, home.client(home.stranger) as stranger:
         for method, path in ROUTES:
             target, body = path.format(**theirs), body_of(method, path, theirs)
-            for where in ({"headers": {"x-echo-space": "ann"}}, {"params": {"space": "ann"}}):
+            refused = ""
+            for where in WAYS:
                 answer = http.request(method, target, json=body, **where)
                 assert (answer.status_code, answer.json()["error"]["code"]) == (403, "space_not_allowed"), path
-                assert "7391" not in answer.text
+                assert "7391" not in (refused := answer.text)
             # One that is not there is refused in the same words, so that names cannot be tried.
             other = http.request(method, target, json=body, headers={"x-echo-space": "nowhere"})
-            assert other.text == answer.text.replace("'ann'", "'nowhere'")
+            assert other.text == refused.replace("'ann'", "'nowhere'")
             assert http.request(method, target, json=body).status_code == 400, path
             assert stranger.request(method, target, json=body).status_code == 400, path
     assert home.echo.get("/echo/state", key=home.echo.operator).status_code == 403

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import itertools
 import json
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from echo.remember.reply import Reply
 
-TOLD = {"space": "home", "recalled": []}
+TOLD: dict[str, Any] = {"space": "home", "recalled": []}
 WORDS = st.lists(st.text(max_size=12), min_size=1, max_size=6)
 CUTS = st.lists(st.integers(0, 400), max_size=8)
 

@@ -29,7 +29,7 @@ def test_only_our_option_is_taken_out(fields: dict[str, Any], option: object) ->
 def test_notes_change_the_last_words_of_the_user_alone(before: list[Any], words: str) -> None:
     last = {"role": "user", "content": words, "images": ["x"]}
     after = {"role": "tool", "content": "42"}
-    fields = {"model": "m", "messages": [*before, last, after], "echo": {}}
+    fields: dict[str, Any] = {"model": "m", "messages": [*before, last, after], "echo": {}}
     body = with_notes("/api/chat", fields, "NOTES")
     assert body is not None
     assert json.loads(body) == {
@@ -51,12 +51,14 @@ def test_a_prompt_that_words_would_break_gets_none(more: dict[str, Any]) -> None
 
 
 def test_texts_of_parts_are_what_was_said() -> None:
-    parts = [
+    parts: list[Any] = [
         {"type": "text", "text": "what is"},
         {"type": "image_url", "image_url": {}},
         {"type": "text", "text": "it?"},
     ]
-    fields = {"messages": [{"role": "system", "content": "s"}, {"role": "user", "content": parts}, 7, {"role": 1}]}
+    fields: dict[str, Any] = {
+        "messages": [{"role": "system", "content": "s"}, {"role": "user", "content": parts}, 7, {"role": 1}]
+    }
     assert said("/v1/chat/completions", fields) == [
         Message(role="system", content="s"),
         Message(role="user", content="what is\nit?"),
