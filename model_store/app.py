@@ -178,8 +178,11 @@ class _Handlers:
         notes["upstream"] = found.source in {"upstream", "stale"}
         notes["source"] = found.source
         if request.method == "GET":
-            # The only answer whose text Ollama shows its user, so the place to say that a model does not fit.
-            await self.store.capacity.check(f"{repository}:{reference}", layers_of(found.body))
+            # The only answer whose text Ollama shows its user, so the place to say that a model does not fit, or that
+            # a file of it cannot be had.
+            layers = layers_of(found.body)
+            await self.store.capacity.check(f"{repository}:{reference}", layers)
+            self.store.downloads.expect(layers)
         headers = {
             **API,
             "Docker-Content-Digest": str(found.digest),

@@ -7,7 +7,7 @@ import logging
 import os
 import random
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import suppress
 from http import HTTPStatus
 
@@ -22,9 +22,11 @@ from model_store.errors import (
     DigestMismatchError,
     StoppingError,
     StoreError,
+    UpstreamFailedError,
     verdict,
     volume_error,
 )
+from model_store.failing import Failing
 from model_store.growing import Download
 from model_store.logs import event
 from model_store.metrics import Metrics
@@ -48,7 +50,11 @@ _DISTRUST_S = 30.0
 
 
 class Downloads:
-    """Runs the downloads. They belong to no client: one that goes away ends nothing."""
+    """Runs the downloads. They belong to no client: one that goes away ends nothing.
+
+    Attributes:
+        failing: Blobs that could not be had lately.
+    """
 
     def __init__(self, volume: Volume, capacity: Capacity, upstream: Upstream, metrics: Metrics) -> None:
         self._volume = volume
@@ -59,6 +65,7 @@ class Downloads:
         self._tasks: set[asyncio.Task[None]] = set()
         self._sizes: SingleFlight[tuple[str, str], int] = SingleFlight()
         self._distrusted: dict[tuple[str, str], float] = {}
+        self.failing = Failing()
 
     @property
     def count(self) -> int:
@@ -68,6 +75,19 @@ class Downloads:
     def running(self, digest: Digest) -> Download | None:
         """The running download of a blob."""
         return self._running.get(digest.hex)
+
+    def expect(self, blobs: Iterable[Digest]) -> None:
+        """Refuse what needs blobs that lately could not be had.
+
+        Args:
+            blobs: What is needed; those that are stored or on their way are all right.
+
+        Raises:
+            StoreError: One of them failed again and again, and how.
+        """
+        self.failing.check(
+            digest for digest in blobs if self.running(digest) is None and self._volume.blob_size(digest) is None
+        )
 
     def join(
         self, upstream: UpstreamConfig, repository: str, digest: Digest, user_agent: str | None = None
@@ -153,8 +173,13 @@ class Downloads:
             event("download_started", digest=str(digest), repository=repository, resumed_at=resumed)
             await self._complete(download, upstream, repository, user_agent)
             outcome = "stored"
+            self.failing.came(digest)
         except StoreError as error:
             outcome = error.reason
+            # An endpoint that is left out for a moment was not asked again: that is no further failure.
+            left_out = any(self._distrusts(endpoint, digest) for endpoint in upstream.endpoints)
+            if isinstance(error, DigestMismatchError) or (isinstance(error, UpstreamFailedError) and not left_out):
+                self.failing.failed(digest, error)
             download.fail(error)
         except OSError as error:
             self._volume.drop_partial(digest)
@@ -220,6 +245,9 @@ class Downloads:
             "it is deleted and not served; pull again, and check that upstream if it stays so"
         )
 
+    def _distrusts(self, endpoint: str, digest: Digest) -> bool:
+        return time.monotonic() < self._distrusted.get((endpoint, digest.hex), 0.0)
+
     async def _fill(
         self, download: Download, upstream: UpstreamConfig, repository: str, headers: Mapping[str, str]
     ) -> set[str]:
@@ -230,7 +258,7 @@ class Downloads:
             attempts: list[Attempt] = []
             before = download.received
             for endpoint in upstream.endpoints:
-                if time.monotonic() < self._distrusted.get((endpoint, download.digest.hex), 0.0):
+                if self._distrusts(endpoint, download.digest):
                     attempts.append(Attempt(endpoint, "sent wrong bytes for this blob a moment ago"))
                     continue
                 came = download.received

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +98,9 @@ class Bed:
         pids = _processes_of(container_id)
         assert pids, f"no process of {container} in {pod} found"
         for pid in pids:
-            os.kill(pid, signal.SIGKILL)
+            # With the container's first process the others go, and each may end by itself meanwhile.
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
         def restarted() -> bool:
             now = self.kube.pod(self.stack.namespace, pod) or {"status": {}}
@@ -108,9 +110,13 @@ class Bed:
         wait_for(f"the container {container} of {pod} is started again", restarted, 60)
 
     def _settle(self) -> None:
+        # A case that failed may have left a deploy that runs, and after its end operations that never end.
+        self.stack.end_processes()
         self.stack.unlock()
         self.configure()
-        self.stack.up(*(("--refresh",) if self.stack.resources() else ()))
+        if self.stack.resources():
+            self.stack.refresh("--clear-pending-creates")
+        self.stack.up()
         judge.all_right(self.kube, self.stack, [self.keeps], REPLICAS, RIGHT_S)
 
 

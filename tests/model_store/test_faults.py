@@ -140,6 +140,23 @@ def test_flipped_byte_is_never_stored_nor_sent_whole(store: Store, proxy: Faulty
     assert store.metric("blobs_stored") == 0
 
 
+def test_blob_that_never_comes_is_told_at_the_manifest(store: Store, proxy: FaultyProxy, model: Model) -> None:
+    """Ollama shows the text of a refused manifest only, so a pull that is bound to fail must not get further."""
+    manifest = store.url + model.path
+    proxy.reset(Fault("status", status=503, ranged_only=False, times=None))
+    with http() as client:
+        for _ in range(2):
+            assert client.get(manifest).status_code == 200
+            assert client.get(store.url + model.blob()).status_code == 502
+        refused = client.get(manifest)
+        assert refused.status_code == 502
+        assert "2 downloads in a row failed" in refused.json()["errors"][0]["message"]
+        # The blob itself may be asked for all the same, and is forgiven once it came.
+        proxy.reset()
+        assert client.get(store.url + model.blob()).content == model.blobs[model.largest]
+        assert client.get(manifest).status_code == 200
+
+
 def test_mirror_with_wrong_bytes_is_passed_over(
     make_store: MakeStore, proxy: FaultyProxy, registry: Registry, model: Model
 ) -> None:

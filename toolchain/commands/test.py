@@ -94,8 +94,8 @@ def _on_a_node(arguments: Sequence[str], wanted: frozenset[Extra]) -> int:
         variables["ECHORATOR_KUBECTL"] = str(session.tools[0] / "kubectl")
         if arguments:
             return _pytest(arguments, variables)
-        log = paths.state_dir() / "tests-without-cluster.log"
-        return test_lanes.run(Path(paths.CHECKOUT), {**os.environ, **variables}, log, progress.reporter())
+        lanes = paths.state_dir() / "tests"
+        return test_lanes.run(Path(paths.CHECKOUT), {**os.environ, **variables}, lanes, progress.reporter())
     finally:
         if not was_running:
             with progress.reporter().step("Stopping the node that the tests started"):

@@ -1,6 +1,7 @@
 """Two lanes of a small suite, by the real pytest: both run, both are shown, either one's failure counts.
 
-Does not prove that tests of the two lanes leave each other alone; `make test` shows that.
+What fails beside others and passes alone is named and does not fail the suite. Does not prove that tests of the two
+lanes leave each other alone; `make test` shows that.
 """
 
 from __future__ import annotations
@@ -21,19 +22,54 @@ import pytest
 def test_of_the_cluster():
     assert {cluster}
 
+@pytest.mark.parametrize("n", range({failures}))
+def test_of_many(n):
+    assert n < 0
+
 def test_of_nothing():
     assert {others}, "this one alone"
 """
+
+
+def run(folder: Path, *, cluster: object = True, others: object = True, failures: int = 0) -> int:
+    (folder / "pytest.ini").write_text("[pytest]\nmarkers =\n    cluster: a cluster\n")
+    (folder / "test_small.py").write_text(SUITE.format(cluster=cluster, others=others, failures=failures))
+    return test_lanes.run(folder, dict(os.environ), folder / "lanes", progress.reporter())
 
 
 @pytest.mark.parametrize(("cluster", "others", "code"), [(True, True, 0), (False, True, 1), (True, False, 1)])
 def test_both_count(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], *, cluster: bool, others: bool, code: int
 ) -> None:
-    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n    cluster: a cluster\n")
-    (tmp_path / "test_small.py").write_text(SUITE.format(cluster=cluster, others=others))
-    found = test_lanes.run(tmp_path, dict(os.environ), tmp_path / "log", progress.reporter())
-    assert found == code
-    shown = capfd.readouterr().out
-    assert shown.count("1 deselected in") == 2
-    assert ("this one alone" in shown) is not others
+    assert run(tmp_path, cluster=cluster, others=others) == code
+    shown = capfd.readouterr()
+    assert "UNSTEADY" not in shown.out + shown.err
+    assert ("this one alone" in shown.out) is not others
+
+
+def test_what_passes_alone_is_named(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "once").touch()
+    # Fails the first time, and takes the reason away.
+    others = "not pathlib.Path('once').exists() or pathlib.Path('once').unlink()"
+    assert run(tmp_path, others=others) == 0
+    shown = capfd.readouterr()
+    assert "UNSTEADY, to be mended: test_small.py::test_of_nothing failed" in shown.out + shown.err
+    assert run(tmp_path, others=others) == 0
+    assert "UNSTEADY" not in "".join(capfd.readouterr())
+
+
+def test_one_that_passes_alone_does_not_hide_one_that_fails(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "once").touch()
+    others = "not pathlib.Path('once').exists() or pathlib.Path('once').unlink()"
+    assert run(tmp_path, others=others, failures=1) == 1
+    assert "test_of_nothing failed beside others and passed alone" in "".join(capfd.readouterr())
+
+
+def test_many_failures_are_no_accident(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(tmp_path, failures=test_lanes.MOST_AGAIN + 1) == 1
+    assert "once more, alone" not in "".join(capfd.readouterr())
+
+
+def test_a_broken_suite_is_not_judged_by_an_earlier_run(tmp_path: Path) -> None:
+    assert run(tmp_path, others=False) == 1
+    assert run(tmp_path, cluster="import") not in {0, 1}
