@@ -1,9 +1,11 @@
 """One visit to the page: a context of its own in the browser that runs, and what went wrong in it."""
 
+import json
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
+from urllib.request import Request, urlopen
 
 from playwright.sync_api import Page, expect, sync_playwright
 
@@ -54,6 +56,12 @@ def enter(page: Page, key: str = KEY, space: str = "", path: str = "") -> None:
     page.get_by_label("Memory space").fill(space)
     page.get_by_role("button", name="Look").click()
     expect(page.get_by_role("navigation", name="Pages")).to_be_visible()
+
+
+def state() -> dict[str, Any]:
+    """What the service says of the space that the page shows."""
+    with urlopen(Request(f"{URL}/echo/state", headers={"authorization": f"Bearer {KEY}"}), timeout=60) as answer:
+        return json.loads(answer.read())
 
 
 def graph_there(page: Page) -> int:

