@@ -4,7 +4,7 @@ SHELL := /bin/sh
 RUN := ./toolchain/bootstrap.sh
 ECHO := $(RUN) python -m toolchain
 
-.PHONY: help up ask status down shell pulumi preview-comment build check fix static workflows unit test bench drill faults
+.PHONY: help up ask view pictures status down shell pulumi preview-comment build check fix static workflows unit test bench drill faults
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,6 +16,9 @@ up: ## tools, cluster, images, models, `pulumi up` of the dev stack, and a first
 ask: export ECHORATOR_QUESTION = $(value Q)
 ask: ## ask the model: make ask Q="What is the capital of France?"
 	@$(ECHO) ask
+
+view: ## a way to the live view, and how to get a key (PORT=8000 for another port than 5000)
+	@$(ECHO) view $(if $(PORT),--port $(PORT))
 
 status: ## what runs, where, what is wrong with it and what to do
 	@$(ECHO) status
@@ -61,6 +64,9 @@ bench: ## the figures of docs/figures.md, side by side in one run
 
 drill: ## break things on the local cluster: alerts, the memory store (OF=monitoring or OF=memory for one of them)
 	@$(ECHO) drill $(OF)
+
+pictures: ## the pictures of docs/view.md, taken anew
+	@$(ECHO) test tests/view/pictures.py -q
 
 faults: ## the slow fault runs of docs/reliability.md
 	@$(ECHO) faults

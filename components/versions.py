@@ -23,6 +23,12 @@ _SHIPPED = ("*.py", "*.sql")
 """Of each package: modules, and the steps of the memory's schema."""
 
 
+VIEW = "view"
+"""Folder of the live view, which is in the image of the echo service too."""
+
+_VIEW_FILES = ("index.html", "package.json", "package-lock.json", "tsconfig.json", "vite.config.ts")
+
+
 @dataclass(frozen=True)
 class Image:
     """One image: a repository with its registry, and a tag that never moves."""
@@ -46,14 +52,23 @@ def runtime_sources(root: Path = ROOT, packages: Sequence[str] = RUNTIME_PACKAGE
     return [*sorted(modules, key=lambda path: path.relative_to(root).as_posix()), root / "uv.lock"]
 
 
-def runtime_tag(root: Path = ROOT, packages: Sequence[str] = RUNTIME_PACKAGES) -> str:
+def view_sources(root: Path = ROOT) -> list[Path]:
+    """The files that the live view is built from, in a fixed order; nothing where the checkout has none."""
+    folder = root / VIEW
+    files = [*(folder / name for name in _VIEW_FILES), *(folder / "src").rglob("*")]
+    return sorted((path for path in files if path.is_file()), key=lambda path: path.relative_to(root).as_posix())
+
+
+def runtime_tag(root: Path = ROOT, packages: Sequence[str] = RUNTIME_PACKAGES, *, more: Sequence[Path] = ()) -> str:
     """`<project version>-<12 hex digits>` of an image of ours that is built from the checkout `root`.
 
-    The digits hash the path and content of each of `runtime_sources`, so a change of code is a change of tag and
-    the pods roll. A tag that stays while its content moves would leave old code running on nodes that cached it.
+    The digits hash the path and content of each of `runtime_sources` and of `more`, so a change of code is a change
+    of tag and the pods roll. A tag that stays while its content moves would leave old code running on nodes that
+    cached it.
     """
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return f"{project['version']}-{_digest(root, runtime_sources(root, packages))[:12]}"
+    files = [*runtime_sources(root, packages), *more]
+    return f"{project['version']}-{_digest(root, files)[:12]}"
 
 
 def schema_tag(root: Path = ROOT) -> str:
@@ -72,7 +87,7 @@ def _digest(root: Path, files: Sequence[Path]) -> str:
 
 RUNTIME_TAG = runtime_tag()
 
-ECHO_TAG = runtime_tag(packages=ECHO_PACKAGES)
+ECHO_TAG = runtime_tag(packages=ECHO_PACKAGES, more=view_sources())
 
 OLLAMA_VERSION = "0.17.4"
 

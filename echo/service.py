@@ -12,6 +12,7 @@ from echo.api.app import Front, create_main, create_ollama
 from echo.api.events import Events
 from echo.api.internal import create_internal
 from echo.api.parts import Parts
+from echo.api.view import View
 from echo.api.ws import Sockets
 from echo.auth import keys
 from echo.auth.gatehouse import Gatehouse
@@ -82,7 +83,7 @@ class Service:
         self._watcher = watcher = Watcher(layers, config, self._apply)
         sockets = Sockets(engine, metrics)
         parts = Parts(engine, self._gatehouse, metrics, watcher, memories)
-        self.main: ASGIApp = Front(create_main(parts), parts, sockets, Events(memories))
+        self.main: ASGIApp = Front(create_main(parts), parts, sockets, Events(memories), View(config.view.folder))
         self.ollama: ASGIApp = Front(create_ollama(parts), parts)
         self.internal: ASGIApp = create_internal(metrics, self.drain)
         metrics.watch(

@@ -19,6 +19,7 @@ from toolchain.commands import shell as shelling
 from toolchain.commands import status as looking
 from toolchain.commands import test as testing
 from toolchain.commands import up as upping
+from toolchain.commands import view as viewing
 from toolchain.commands import workflows as linting
 from toolchain.images import ImageError
 from toolchain.machine import MachineError
@@ -67,6 +68,14 @@ def ask(
 ) -> None:
     """Ask a deployed model; the answer is streamed."""
     asking.ask(current().pulumi(), question or upping.QUESTION, model=model, console=Console(highlight=False))
+
+
+@app.command()
+def view(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="On this machine; 0 takes a free one.")] = 5000,
+) -> None:
+    """Open a way to the live view, and say where it is."""
+    viewing.view(current().pulumi(), port=port, console=Console(highlight=False))
 
 
 @app.command()

@@ -20,6 +20,7 @@ from toolchain.images.packages import Package, python_packages
 
 PAGE = paths.CHECKOUT / "docs" / "licences.md"
 LOCK = paths.CHECKOUT / "uv.lock"
+NPM_LOCK = paths.CHECKOUT / "view" / "package-lock.json"
 _PROJECT = "echorator"
 _USES = {"program": "program and toolchain", "runtime": "runtime image", "echo": "echo image"}
 
@@ -83,6 +84,22 @@ def python_table(lock: Path = LOCK, site_packages: Path | None = None) -> str:
     return _table(("Package", "Version", "Used in", "Licence"), rows)
 
 
+def npm_table(lock: Path = NPM_LOCK) -> str:
+    """The locked packages of the live view; what is for another platform only is left out."""
+    entries: dict[str, dict[str, Any]] = json.loads(lock.read_text(encoding="utf-8"))["packages"]
+    rows = [
+        (
+            path.removeprefix("node_modules/"),
+            str(one["version"]),
+            "building the live view" if one.get("dev") else "live view",
+            str(one["license"]),
+        )
+        for path, one in sorted(entries.items())
+        if path and not one.get("optional")
+    ]
+    return _table(("Package", "Version", "Used in", "Licence"), rows)
+
+
 def image_table(records: Path) -> str | None:
     """The Debian packages in the images that were built here, or None where none was."""
     found: dict[tuple[str, str, str], list[str]] = {}
@@ -104,6 +121,7 @@ def main() -> int:
     """Write the page; returns the exit code."""
     text = section(PAGE.read_text(encoding="utf-8"), "tools", catalog.as_markdown())
     text = section(text, "python", python_table())
+    text = section(text, "npm", npm_table())
     images = image_table(paths.cache_dir() / "images" / "packages")
     PAGE.write_text(text if images is None else section(text, "images", images), encoding="utf-8")
     return 0

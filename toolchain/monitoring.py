@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import http.client
-import os
 import re
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from toolchain import catalog
-from toolchain.images import ImageError
-from toolchain.images.debs import DebCache
 from toolchain.images.spec import Debs
+from toolchain.images.unpacked import unpacked
 from toolchain.node.api import FIELD_MANAGER, Api
 from toolchain.node.errors import NodeError
 
@@ -70,25 +65,5 @@ def programs(cache: Path) -> Mapping[str, Path]:
     Raises:
         ImageError: apt cannot fetch them, or a package cannot be read.
     """
-    debs = DebCache(cache / "debs")
-    found = debs.get(_PACKAGES)
-    folder = cache / "programs" / "-".join(one.sha256[:12] for one in found)
-    if not folder.is_dir():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-            for one in found:
-                done = subprocess.run(
-                    ["dpkg-deb", "--extract", str(debs.path(one)), scratch], capture_output=True, text=True, check=False
-                )
-                if done.returncode:
-                    raise ImageError(f"Debian packages: {one.file} cannot be unpacked: {done.stderr.strip()}")
-            # Alertmanager reads a template below usr/share, so the tree stays as it is.
-            fresh = folder.with_name(f"{folder.name}.{os.getpid()}")
-            fresh.mkdir()
-            shutil.move(Path(scratch) / "usr", fresh / "usr")
-            try:
-                fresh.rename(folder)
-            except OSError:
-                # Another process was faster.
-                shutil.rmtree(fresh)
+    folder = unpacked(cache, _PACKAGES)
     return {name: folder / "usr/bin" / name for name in PROGRAMS}

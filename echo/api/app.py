@@ -18,6 +18,7 @@ from echo.api.events import EVENTS_PATH, Events, deny
 from echo.api.parts import Parts, refused
 from echo.api.room import ProblemError, problem, problem_of
 from echo.api.shapes import FaultTold
+from echo.api.view import View, is_view
 from echo.api.ws import Sockets
 from echo.auth.gatehouse import Denied, Gatehouse
 from echo.memory import EchoMemoryError, StoreUnavailableError
@@ -113,10 +114,18 @@ def _of_echo(request: Request) -> bool:
 
 
 class Front:
-    """Stands before a face: asks the gatehouse, and hands WebSockets to those who serve them."""
+    """Stands before a face: asks the gatehouse, and hands WebSockets to those who serve them.
+
+    The live view's files are for everybody: a browser asks for them before anybody can type a key.
+    """
 
     def __init__(
-        self, app: ASGIApp, parts: Parts, sockets: Sockets | None = None, events: Events | None = None
+        self,
+        app: ASGIApp,
+        parts: Parts,
+        sockets: Sockets | None = None,
+        events: Events | None = None,
+        view: View | None = None,
     ) -> None:
         gatehouse: Gatehouse = parts.gatehouse
         self._app = app
@@ -124,9 +133,13 @@ class Front:
         self._events = events
         self._gatehouse = gatehouse
         self._sockets = sockets
+        self._view = view
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or connection."""
+        if self._view is not None and scope["type"] == "http" and is_view(str(scope["path"])):
+            await self._view(scope, receive, send)
+            return
         try:
             principal = await self._gatehouse.admit(scope)
         except Denied as error:

@@ -24,6 +24,7 @@ __all__ = [
     "RateConfig",
     "RoutingConfig",
     "ServerConfig",
+    "ViewConfig",
 ]
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -250,6 +251,16 @@ class DrainConfig(Strict):
     limit_seconds: float = Field(default=290, ge=0)
 
 
+class ViewConfig(Strict):
+    """The live view.
+
+    Attributes:
+        folder: its built files; without it the page says that there is none. A change needs a restart.
+    """
+
+    folder: AbsolutePath = Path("/app/view")
+
+
 class EchoConfig(Strict):
     """Everything the service is told."""
 
@@ -262,6 +273,7 @@ class EchoConfig(Strict):
     auth: AuthConfig = AuthConfig()
     drain: DrainConfig = DrainConfig()
     memory: MemoryConfig | None = None
+    view: ViewConfig = ViewConfig()
 
     @model_validator(mode="after")
     def _names_once(self) -> Self:

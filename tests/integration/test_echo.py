@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -135,6 +136,15 @@ def test_it_answers_with_what_the_replica_has(echo: EchoStack) -> None:
 def test_no_key_no_answer(echo: EchoStack) -> None:
     found = echo.ask("", ("/api/tags", None), ("/admin/config", None), ("/health", None), ("/models/health", None))
     assert [status for status, _ in found] == [401, 401, 200, 200]
+
+
+def test_the_live_view_is_in_the_image(echo: EchoStack) -> None:
+    [(status, text)] = echo.ask("", ("/view/", None))
+    if shutil.which("node") is None:
+        # As the machine that built the image, which is this one.
+        assert (status, "built without its live view" in text) == (404, True)
+    else:
+        assert (status, "<title>Echorator</title>" in text) == (200, True)
 
 
 def test_the_key_is_nowhere_in_the_cluster(echo: EchoStack, kube: Kube) -> None:

@@ -33,7 +33,7 @@ _FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _VARIABLE = re.compile(r"ECHORATOR_[A-Z_]+")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _CODE = re.compile(r"`([^`\n]+)`")
-_PATH = re.compile(rf"`((?:{'|'.join((*PACKAGES, 'tests', 'docs', 'images'))})/[\w./-]+|__main__\.py)`")
+_PATH = re.compile(rf"`((?:{'|'.join((*PACKAGES, 'tests', 'docs', 'images', 'view'))})/[\w./-]+|__main__\.py)`")
 
 pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
@@ -296,8 +296,12 @@ def test_python_packages_are_listed_with_their_licences() -> None:
     assert licences.section(licences.PAGE.read_text(), "python") == licences.python_table(), hint
 
 
+def test_npm_packages_are_listed_with_their_licences() -> None:
+    assert licences.section(licences.PAGE.read_text(), "npm") == licences.npm_table()
+
+
 def test_every_section_of_the_licences_is_filled() -> None:
-    for name in ("tools", "python", "images"):
+    for name in ("tools", "python", "npm", "images"):
         assert licences.section(licences.PAGE.read_text(), name).count("\n") > 3
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from toolchain import catalog, local, monitoring, paths, side_environment
+from toolchain.browser import browser
 from toolchain.build import progress
 from toolchain.build.builder import ensure
 from toolchain.commands import test_lanes
@@ -41,6 +43,12 @@ _OWN_ENGINE = ("tests/reduced", "tests/simulated")
 CLIENTS = "tests/clients"
 """The environment of the clients that the echo service is tried with."""
 
+BROWSER = "tests/browser"
+"""The environment of what drives a browser."""
+
+BROWSERS = re.compile(r"tests/(view|bench)\b")
+"""Tests that open a browser: only for these it is fetched."""
+
 
 def test(arguments: Sequence[str], wanted: frozenset[Extra] = NONE) -> int:  # noqa: PT028 - no test of pytest's
     """Run pytest with the tools and the cluster that the tests look for; returns its exit code.
@@ -50,6 +58,10 @@ def test(arguments: Sequence[str], wanted: frozenset[Extra] = NONE) -> int:  # n
         wanted: what else the cluster is to have; its builds take minutes.
     """
     side_environment.prepare(paths.CHECKOUT, CLIENTS, "the clients under test")
+    if not arguments or any(BROWSERS.match(one) for one in arguments):
+        side_environment.prepare(paths.CHECKOUT, BROWSER, "the browser's driver")
+        with progress.reporter().step("Looking for the browser of the tests"):
+            browser(paths.cache_dir() / "images")
     machine = this_machine()
     if machine.kind is Kind.NODE:
         return _on_a_node(arguments, wanted)

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from toolchain.images import live_view
 from toolchain.images.debs import DebCache
 from toolchain.images.layers import ImagePlan, LayerPlan
 from toolchain.images.oci import Layer, config, manifest
@@ -67,7 +68,8 @@ def build_and_push(
             _fetch(spec, cache, progress)
             with tempfile.TemporaryDirectory(dir=scratch_root) as scratch:
                 folder = Path(scratch)
-                plan = ImagePlan(spec, tools=tools, cache=cache, scratch=folder, checkout=checkout)
+                view = _view(spec, checkout, work_dir, progress)
+                plan = ImagePlan(spec, tools=tools, cache=cache, scratch=folder, checkout=checkout, view=view)
                 pushed.append(_Session(registry, work_dir, folder, progress).image(plan))
     return pushed
 
@@ -97,6 +99,17 @@ def _fetch(spec: ImageSpec, cache: DebCache, progress: Progress) -> None:
     if not cache.has(spec.debs):
         progress(spec.reference, "fetching Debian packages")
         cache.get(spec.debs)
+
+
+def _view(spec: ImageSpec, checkout: Path, work_dir: Path, progress: Progress) -> Path | None:
+    """The built live view for an image that has one, or None where this machine cannot build it."""
+    if not spec.view:
+        return None
+    try:
+        return live_view.built(checkout, work_dir / "view", lambda what: progress(spec.reference, what))
+    except live_view.NoViewError as error:
+        progress(spec.reference, f"without its live view: {error}")
+        return None
 
 
 def _scratch_root(work_dir: Path) -> Path:

@@ -24,6 +24,8 @@ from toolchain.images.tree import Tree
 # Part of every hash of inputs: raise it when the way a layer is made changes.
 _RECIPE = "1"
 _STDLIB = "usr/lib/python3.11/"
+_VIEW = "app/view"
+"""Where the echo service looks by default (echo/config/model.py)."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,16 @@ class LayerPlan:
 class ImagePlan:
     """One image's layers, with its packages resolved."""
 
-    def __init__(self, spec: ImageSpec, *, tools: Tools, cache: DebCache, scratch: Path, checkout: Path) -> None:
+    def __init__(
+        self,
+        spec: ImageSpec,
+        *,
+        tools: Tools,
+        cache: DebCache,
+        scratch: Path,
+        checkout: Path,
+        view: Path | None = None,
+    ) -> None:
         """Resolve packages and wheels.
 
         Args:
@@ -48,8 +59,10 @@ class ImagePlan:
             cache: Debian packages.
             scratch: A folder for files that live until the image is pushed.
             checkout: The project, with uv.lock and our packages.
+            view: The built live view; None leaves it out.
         """
         self.spec = spec
+        self._view_files = view
         self._tools = tools
         self._cache = cache
         self._scratch = scratch
@@ -93,6 +106,8 @@ class ImagePlan:
             wheels = _digest([interpreter, self._requirements])
             yield LayerPlan("Python wheels", wheels, self._wheels)
             yield LayerPlan("our packages", _digest([interpreter, _hashes(self._own_packages())]), self._own)
+        if spec.view and self._view_files is not None:
+            yield LayerPlan("live view", _digest(_hashes(self._view())), self._view)
         if spec.postgres:
             wheel = self._tools.path(WHEEL)
             yield LayerPlan("PostgreSQL", _digest([spec.postgres, wheel.parent.name]), self._postgres)
@@ -142,6 +157,12 @@ class ImagePlan:
     def _own(self) -> Tree:
         tree = self._own_packages()
         self._interpreter.add_bytecode(tree, ["app/"])
+        return tree
+
+    def _view(self) -> Tree:
+        tree = Tree()
+        if self._view_files is not None:
+            tree.add_folder(self._view_files, _VIEW)
         return tree
 
     def _postgres(self) -> Tree:

