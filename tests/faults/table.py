@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -48,6 +49,9 @@ class Turn:
     def saw(self, text: str) -> None:
         """Note what happened."""
         self._row.seen[text] += 1
+        # At once as well: a run that is cut off never gets to its table.
+        sys.stdout.write(f"\n{time.monotonic() - self._begun:.0f} s: {text}\n")
+        sys.stdout.flush()
 
     def right(self) -> None:
         """Say that it ended as it must."""

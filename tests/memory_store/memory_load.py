@@ -1,9 +1,9 @@
 """Steady writers in a pod of the echo service's image: each memory has a key, and is sent until it is acknowledged.
 
-    memory_load.py WRITERS
+    memory_load.py WRITERS [FILE]
 
-It writes JSON lines: progress each second, and, once its input ends, what was acknowledged and what the store holds
-of it.
+FILE holds the database's URL. It writes JSON lines: progress each second, and, once its input ends, what was
+acknowledged and what the store holds of it.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from typing import Any
 
 from echo.memory import HashEmbedder, MemoryStore, NewMemory, StoreUnavailableError
 
-URL = Path("/etc/echo-memory/url")
+URL = "/etc/echo-memory/url"
 SPACE = "load"
 PAUSE_S = 1.0
 BATCH = 500
@@ -109,4 +109,4 @@ async def main(url: str, count: int) -> None:
         )
 
 
-asyncio.run(main(URL.read_text().strip(), int(sys.argv[1])))
+asyncio.run(main(Path((*sys.argv, URL)[2]).read_text().strip(), int(sys.argv[1])))
