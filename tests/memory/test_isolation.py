@@ -6,6 +6,7 @@ prove anything about a service that names another space on purpose: who may name
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import asyncpg
@@ -18,6 +19,7 @@ from echo.memory import (
     NewAssociation,
     NewExperience,
     NewMemory,
+    NewTurn,
     Observation,
     PatternKind,
     Query,
@@ -31,6 +33,7 @@ pytestmark = pytest.mark.anyio
 TABLES = {
     "memories", "embeddings", "postings", "counters", "associations", "idempotency_keys", "forgetting_log",
     "experiences", "patterns", "cognitive_states", "identity_snapshots",
+    "conversations", "turns", "goals",
 }  # fmt: skip
 
 
@@ -55,6 +58,10 @@ async def _two_spaces(store: MemoryStore) -> dict[str, list[object]]:
         await space.observe([Observation(kind=PatternKind.SEMANTIC, signature="topic: safes")])
         await space.save_state({"of": name})
         await space.save_identity({"of": name})
+        await space.add_goal(f"{name}: keep the safe shut")
+        await space.add_turns(
+            "talk", [NewTurn(role="user", content=f"{name} asked", at=datetime(2026, 3, 1, tzinfo=UTC))]
+        )
     return ids
 
 
