@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, closing
 from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import UUID
@@ -23,8 +24,10 @@ from echo.api.shapes import (
     MemoryTold,
     SearchAsked,
 )
-from echo.memory import Filter, MemoryKind, NewMemory, PageRequest, Revision
+from echo.memory import Filter, MemoryKind, MemorySpace, NewMemory, PageRequest, Revision
 from echo.memory import Query as MemoryQuery
+from echo.remember.hub import FullError
+from echo.remember.places import Place
 
 __all__ = ["router"]
 
@@ -32,6 +35,7 @@ router = APIRouter(prefix="/echo/memories", tags=["Memory"], responses=troubles(
 
 _LINES = "application/x-ndjson"
 _LONGEST_LINE = 4 << 20
+_AGAIN_S = 10
 
 
 @router.post("", status_code=HTTPStatus.CREATED, response_model=MemoryTold, summary="Remember something")
@@ -98,10 +102,19 @@ async def search(asked: SearchAsked, room: RoomOf) -> Response:
 )
 async def export(room: RoomOf) -> Response:
     """Everything as it was at one moment."""
-    lines = room.space.export()
-    # Asked for before the status goes out, so that a store that is gone is an error and no empty file.
-    first = await anext(lines)
-    return StreamingResponse(_written(first, lines), media_type=_LINES)
+    try:
+        place = room.memories.exports.take()
+    except FullError as error:
+        text = "as many exports run as may at once; try again"
+        raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "busy", text, retry_after=_AGAIN_S) from error
+    lines = _written(room.space, place)
+    try:
+        # Asked for before the status goes out, so that a store that is gone is an error and no empty file.
+        first = await anext(lines)
+    except BaseException:
+        place.close()
+        raise
+    return StreamingResponse(_begun(first, lines), media_type=_LINES)
 
 
 @router.post(
@@ -177,10 +190,17 @@ async def _one(room: Room, memory: UUID) -> MemoryTold:
     return MemoryTold.of(found[0])
 
 
-async def _written(first: str, lines: AsyncIterator[str]) -> AsyncGenerator[str]:
-    yield first + "\n"
-    async for line in lines:
-        yield line + "\n"
+async def _written(space: MemorySpace, place: Place) -> AsyncGenerator[str]:
+    with closing(place):
+        async for line in space.export():
+            yield line + "\n"
+
+
+async def _begun(first: str, lines: AsyncGenerator[str]) -> AsyncGenerator[str]:
+    async with aclosing(lines):
+        yield first
+        async for line in lines:
+            yield line
 
 
 async def _lines(request: Request) -> AsyncGenerator[str]:

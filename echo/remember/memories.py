@@ -12,6 +12,7 @@ from echo.config.model import MemoryConfig
 from echo.memory import EchoMemoryError, Embedder, MemorySpace, MemoryStore, StoreUnavailableError
 from echo.mind import Mind
 from echo.remember.hub import Hub
+from echo.remember.places import Places
 from replica_agent.logs import event
 
 __all__ = ["Memories"]
@@ -19,6 +20,7 @@ __all__ = ["Memories"]
 _LOOK_S = 1.0
 _POOL_WAIT_S = 5.0
 _STATEMENT_S = 20.0
+_EXPORTS = 2
 _MEASURED = 10_000
 
 
@@ -29,6 +31,7 @@ class Memories:
         config: what was said of it.
         mind: prepares and learns.
         hub: tells of what happens.
+        exports: that run now, each of which holds a connection.
         problem: why there is no store; empty while there is one.
     """
 
@@ -36,6 +39,7 @@ class Memories:
         self.config = config
         self.mind = mind
         self.hub = Hub(config.events)
+        self.exports = Places(_EXPORTS)
         self.problem = "the memory store has not been opened yet"
         self._embedder = embedder
         self._store: MemoryStore | None = None

@@ -65,6 +65,7 @@ def test_a_mind_recalls_learns_and_tells_measured_numbers(mindful: Remembering) 
         assert [layer["name"] for layer in layers] == ["identity", "functional", "contextual", "dynamic"]
         assert any("ann" in claim["text"] and claim["evidence"] for claim in layers[2]["claims"])
         assert len(http.get("/echo/state/history").json()["points"]) == 1
+        until(lambda: http.get("/dte/health").json()["spaces"] == 1, WAIT_S)
         health = http.get("/dte/health").json()
         assert (health["status"], health["spaces"]) == ("ok", 1)
         assert health["coherence"] == pytest.approx(state["coherence"])

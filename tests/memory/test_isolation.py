@@ -6,6 +6,7 @@ prove anything about a service that names another space on purpose: who may name
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import asyncpg
@@ -19,6 +20,7 @@ from echo.memory import (
     NewAssociation,
     NewExperience,
     NewMemory,
+    NewTurn,
     Observation,
     PatternKind,
     Query,
@@ -32,7 +34,7 @@ pytestmark = pytest.mark.anyio
 TABLES = {
     "memories", "embeddings", "postings", "counters", "associations", "idempotency_keys", "forgetting_log",
     "experiences", "patterns", "cognitive_states", "identity_snapshots", "origins", "experience_memories",
-    "pattern_memories", "reembeddings",
+    "pattern_memories", "reembeddings", "conversations", "turns", "goals",
 }  # fmt: skip
 
 
@@ -60,6 +62,10 @@ async def _two_spaces(store: MemoryStore) -> dict[str, list[object]]:
         await space.reembed(HashEmbedder(48), batch=1, most=1)
         await space.save_state({"of": name})
         await space.save_identity({"of": name})
+        await space.add_goal(f"{name}: keep the safe shut")
+        await space.add_turns(
+            "talk", [NewTurn(role="user", content=f"{name} asked", at=datetime(2026, 3, 1, tzinfo=UTC))]
+        )
     return ids
 
 
