@@ -18,19 +18,21 @@ from echo.memory import (
     NewAssociation,
     NewExperience,
     NewMemory,
+    NewTurn,
     Observation,
     PatternKind,
     Query,
     UnknownMemoryError,
     WalkRequest,
 )
-from tests.memory.conftest import Urls
+from tests.memory.conftest import START, Urls
 
 pytestmark = pytest.mark.anyio
 
 TABLES = {
     "memories", "embeddings", "postings", "counters", "associations", "idempotency_keys", "forgetting_log",
-    "experiences", "patterns", "cognitive_states", "identity_snapshots",
+    "experiences", "patterns", "cognitive_states", "identity_snapshots", "conversations", "turns",
+    "goals",
 }  # fmt: skip
 
 
@@ -53,6 +55,8 @@ async def _two_spaces(store: MemoryStore) -> dict[str, list[object]]:
         await space.forget_these([third], reason="test")
         await space.record_experience(NewExperience(input=f"{name} asked"))
         await space.observe([Observation(kind=PatternKind.SEMANTIC, signature="topic: safes")])
+        await space.add_goal("learn")
+        await space.add_turns("talk", [NewTurn(role="user", content="hello", at=START)])
         await space.save_state({"of": name})
         await space.save_identity({"of": name})
     return ids
