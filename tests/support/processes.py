@@ -51,7 +51,7 @@ class Server:
         self._process: subprocess.Popen[bytes] | None = None
         self.log = log
 
-    def start(self, timeout_s: float = 20.0) -> None:
+    def start(self, timeout_s: float = 60.0) -> None:
         """Start and wait until `ready` answers.
 
         Raises:
