@@ -26,9 +26,12 @@ if config.echo.enabled and fleet.primary is not None:
 pulumi.export("namespace", f"{config.namespace}-models")
 if config.clusters:
     pulumi.export("clusters", fleet.summary())
-if config.monitoring.enabled and fleet.primary is not None:
-    pulumi.export("monitoring", MonitoringStack.of(config, fleet.primary.cluster).outputs)
+apart: list[pulumi.Resource] = []
 if config.memory.enabled and fleet.primary is not None:
     memory = echo_memory_store.remember(config, fleet.primary.cluster)
     pulumi.export("memory-endpoint", memory.host)
     pulumi.export("memory-namespace", memory.namespace)
+    pulumi.export("memory-secret", memory.secret)
+    apart.append(memory)
+if config.monitoring.enabled and fleet.primary is not None:
+    pulumi.export("monitoring", MonitoringStack.of(config, fleet.primary.cluster, after=apart).outputs)

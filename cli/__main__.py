@@ -7,7 +7,7 @@ import typer
 from cli.commands.deploy import deploy
 from cli.commands.expose import expose
 from cli.commands.fit import fit
-from cli.commands.memory import backup, drill
+from cli.commands.memory import backup, drill, restore
 from cli.commands.pin import pin
 from cli.commands.show import models, status
 from cli.commands.undeploy import undeploy
@@ -28,6 +28,7 @@ app.command("list")(models)
 app.command()(status)
 app.command()(upload)
 app.command()(backup)
+app.command()(restore)
 app.command()(drill)
 app.command()(pin)
 

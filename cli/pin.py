@@ -69,9 +69,7 @@ def pin(place: Place, registry: str | None, output: Output, *, check: bool) -> N
 
 def images(settings: Settings) -> Mapping[str, Image]:
     """What the stack runs that can be pinned."""
-    monitored = settings.monitoring.enabled and settings.monitoring.mode == "bring"
-    # The stand-ins of the local cluster are other images, and are not pinned.
-    brought = monitored and settings.monitoring.images == "upstream"
+    brought = settings.monitoring.enabled and settings.monitoring.mode == "bring"
     return {
         **IMAGES,
         **(MONITORING_IMAGES if brought else {}),

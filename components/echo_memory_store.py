@@ -12,12 +12,14 @@ from components import memory_gateway_objects as gateway
 from components import memory_names as names
 from components import memory_postgres_objects as postgres
 from components import memory_redis_objects as redis
+from components import memory_schema_objects as schema
 from components.certificates_resource import Certificates
 from components.cluster import Cluster
 from components.cluster_baseline import Demand
 from components.memory_namespace import MemoryNamespace
 from components.memory_operator import MemoryOperator
-from components.memory_parts import MemoryParts
+from components.memory_parts import Login, MemoryParts
+from components.memory_schema import MemorySchema
 from components.settings import Settings
 from components.settings_memory import MemorySettings
 from components.versions import image
@@ -44,6 +46,8 @@ class EchoMemoryStore(pulumi.ComponentResource):
     store: str
     host: str
     """Of the primary."""
+    secret: pulumi.Output[str]
+    """Name of the Secret beside the models that services sign in with; known once the schema is there."""
     ready: list[pulumi.Resource]
     """Once these are there, services may sign in."""
 
@@ -93,15 +97,39 @@ class EchoMemoryStore(pulumi.ComponentResource):
             digests=args.image_digests,
             own=self._own,
         )
-        ready = self._operator()
-        database = self._database([*ready, *self._parts.gateway()])
-        self.ready = [database, *self._parts.redis()]
-        self.register_outputs({"namespace": self.namespace, "host": self.host, "store": self.store})
+        operator = self._operator()
+        database, owner, user = self._database([*operator, *self._parts.gateway()])
+        cache, cache_user = self._parts.redis()
+        opened = self._schema(database, owner, user, cache_user)
+        self.ready = [database, opened, *cache]
+        self.secret = opened.id.apply(lambda _: names.SERVICE_SECRET)
+        self.register_outputs(
+            {"namespace": self.namespace, "host": self.host, "store": self.store, "secret": self.secret}
+        )
+
+    def _schema(
+        self, database: pulumi.Resource, owner: Login, user: Login, cache_user: Login | None
+    ) -> k8s.core.v1.Secret:
+        cluster = self._args.cluster
+        made = MemorySchema(
+            name=self._name,
+            prefix=self._prefix,
+            store=self.store,
+            space=self._space,
+            models=cluster.namespace,
+            image=self._image("echo"),
+            priority=self._priority,
+            tls=self._tls,
+        )
+        megabytes = postgres.maintenance(memory_backup.size(self._settings))
+        job = made.migrated(owner, megabytes, [database])
+        beside = pulumi.ResourceOptions.merge(self._own, pulumi.ResourceOptions(provider=cluster.provider))
+        return made.opened(user, cache_user, [job], beside)
 
     def _demands(self) -> list[Demand]:
         count = memory_backup.instances(self._settings, self._args.environment)
         own = memory_backup.size(self._settings)
-        found = [own.demand(count), own.demand(1)]
+        found = [own.demand(count), own.demand(1), schema.SIZE.demand(2)]
         if self._settings.operator == "bring":
             found.append(memory_operator_objects.SIZE.demand(self._replicas()))
         if self._settings.redis.enabled:
@@ -114,7 +142,7 @@ class EchoMemoryStore(pulumi.ComponentResource):
         return 2 if self._args.environment == "prod" else 1
 
     def _hosts(self) -> dict[str, Sequence[str]]:
-        found: dict[str, Sequence[str]] = {}
+        found: dict[str, Sequence[str]] = {"database": postgres.database_hosts(self._prefix)}
         if self._settings.operator == "bring":
             found["operator"] = [f"{names.OPERATOR}.{self._space.name}.svc"]
         if self._settings.redis.enabled:
@@ -155,16 +183,19 @@ class EchoMemoryStore(pulumi.ComponentResource):
             "podSelector": {"matchLabels": {"app.kubernetes.io/name": names.OPERATOR}},
         }
 
-    def _database(self, after: Sequence[pulumi.Resource]) -> k8s.apiextensions.CustomResource:
+    def _database(self, after: Sequence[pulumi.Resource]) -> tuple[k8s.apiextensions.CustomResource, Login, Login]:
+        """The database, the owner of its schema, and whom services sign in as."""
         settings, space, generation = self._settings, self._space, self._settings.password_generation
         basic = "kubernetes.io/basic-auth"
-        owner = space.secret(
+        owner = Login(user=names.OWNER, password=self._parts.password("owner-password"))
+        owned = space.secret(
             self._name,
             names.OWNER_SECRET,
             "database",
-            {"username": names.OWNER, "password": self._parts.password("owner-password")},
+            {"username": owner.user, "password": owner.password},
             basic,
         )
+        trust = space.secret(self._name, names.DATABASE_TLS, "database", self._tls.secret("database"))
         passwords = [
             self._parts.password(f"password-{index}", memory_rotation.made_for(index, generation))
             for index in range(memory_rotation.TURNS)
@@ -224,7 +255,7 @@ class EchoMemoryStore(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions.merge(
                 space.inside,
                 pulumi.ResourceOptions(
-                    depends_on=[*after, owner, *users, policy, *space.policies],
+                    depends_on=[*after, owned, trust, *users, policy, *space.policies],
                     # A store that another takes the place of, by a restore, is left alone: its volumes go with it.
                     retain_on_delete=True,
                 ),
@@ -250,10 +281,11 @@ class EchoMemoryStore(pulumi.ComponentResource):
                 "host": self.host,
                 "port": str(names.POSTGRES_PORT),
                 "database": names.DATABASE,
+                "ca.crt": self._tls.trust,
             },
             basic,
         )
-        return database
+        return database, owner, Login(user=names.USERS[turn], password=passwords[turn])
 
 
 def remember(

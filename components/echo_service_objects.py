@@ -148,6 +148,8 @@ def egress_rules(settings: EchoSettings, servers: Sequence[ServerSettings]) -> l
     urls = [one.url for one in servers if one.url is not None]
     if settings.oidc is not None:
         urls.append(settings.oidc.jwks_url)
+    if settings.traces is not None:
+        urls.append(settings.traces.endpoint)
     ports = {_port(url) for url in urls}
     rules = [{"to": inside, "ports": workload.tcp(GATE_PORT, AGENT_PORT)}] if inside else []
     if settings.memory is not None and settings.memory.port is not None:
@@ -219,6 +221,7 @@ def _container(settings: EchoSettings, image: str) -> dict[str, Any]:
         "imagePullPolicy": "IfNotPresent",
         # The image's entry point is Python with `-m`; where Python lies is the image's own business.
         "args": ["echo", "--config", f"{_CONFIG}/config.json"],
+        **_traces(settings),
         "ports": [{"name": name, "containerPort": port, "protocol": "TCP"} for name, port in ports],
         "startupProbe": {**probe, "httpGet": _get("/api/health"), "periodSeconds": 1, "failureThreshold": 120},
         "readinessProbe": {**probe, "httpGet": _get("/models/health"), "periodSeconds": 2},
@@ -233,6 +236,18 @@ def _container(settings: EchoSettings, image: str) -> dict[str, Any]:
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
         ],
     }
+
+
+def _traces(settings: EchoSettings) -> dict[str, list[dict[str, str]]]:
+    """OpenTelemetry's own variables; without them nothing of it is loaded."""
+    if settings.traces is None:
+        return {}
+    said = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": settings.traces.endpoint,
+        "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
+        "OTEL_TRACES_SAMPLER_ARG": f"{settings.traces.share:g}",
+    }
+    return {"env": [{"name": name, "value": value} for name, value in said.items()]}
 
 
 def _get(path: str) -> dict[str, Any]:

@@ -5,11 +5,20 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components import echo_service_objects, fit_check, gpu_node_pool, model_store_objects, sizes, wanted_models
+from components import (
+    cpu_node_pool,
+    echo_service_objects,
+    fit_check,
+    gpu_node_pool,
+    model_store_objects,
+    placement,
+    sizes,
+    wanted_models,
+)
 from components import ollama_server_objects as objects
 from components.cluster import Cluster, ClusterArgs, LostCluster
 from components.cluster_api_cluster import ManagedCluster, ManagedClusterArgs
-from components.gpu_node_pool import GpuNodePool
+from components.gpu_pools import Placement
 from components.model_store import ModelStore, ModelStoreArgs
 from components.settings import Settings
 from components.settings_cluster import SHORT_NAME, ListedClusterSettings
@@ -23,7 +32,8 @@ class Place:
     settings: ListedClusterSettings
     cluster: Cluster
     store: ModelStore | None
-    pools: Sequence[GpuNodePool] = ()
+    pools: Sequence[pulumi.Resource] = ()
+    """Of nodes, with GPUs and without."""
 
     @property
     def store_selector(self) -> dict[str, str] | None:
@@ -43,6 +53,8 @@ class Fleet:
     places: Mapping[str, Place]
     primary: Place | None
     """None while Cluster API is still making it; then no server runs there."""
+    placements: Mapping[str, Placement]
+    """Server to how its pods are placed."""
 
     @classmethod
     def of(cls, config: Settings, *, parent: pulumi.Resource | None = None, prefix: str = "") -> "Fleet":
@@ -74,12 +86,15 @@ class Fleet:
             if one.reachable:
                 after = pulumi.ResourceOptions.merge(under, pulumi.ResourceOptions(depends_on=made))
                 cluster = _cluster(config, one, named("cluster", one), after)
-                pools = gpu_node_pool.register(config, one.name, cluster, prefix=prefix, parent=parent)
+                pools = [
+                    *gpu_node_pool.register(config, one.name, cluster, prefix=prefix, parent=parent),
+                    *cpu_node_pool.register(config, one.name, cluster, prefix=prefix, parent=parent),
+                ]
                 store = _store(config, one, cluster, named("store", one), under)
                 found[one.name] = Place(one, cluster, store, pools)
             elif one.lost and one.context is not None:
                 LostCluster(named("cluster", one), one.context, under)
-        return cls(found, found.get(config.all_clusters[0].name))
+        return cls(found, found.get(config.all_clusters[0].name), placement.placements(config))
 
     def place_of(self, server: ServerSettings) -> Place:
         """Where a server that is made here runs."""
@@ -148,6 +163,7 @@ def _store(
             # Of all servers, also those elsewhere: what a store has must still be there when they come over.
             wanted=wanted_models.store_wanted(config.servers),
             clients=[objects.pullers(one.name, one.volume) for one in servers_on(config, settings)],
+            affinity=placement.preferences(None, among=placement.cpu_nodes(config, settings.name)),
             image_digests=config.image_digests,
         ),
         pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[cluster])),

@@ -14,6 +14,9 @@ from components.settings_gpu import GpuPoolSettings
 from components.versions import image
 from fit.accelerators import ACCELERATORS
 
+ACCOUNT = "device-plugin"
+"""Service account, which may do nothing."""
+
 SOCKETS = "/var/lib/kubelet/device-plugins"
 CONFIG_KEY = "config.yaml"
 _MOUNT = "/etc/device-plugin"
@@ -73,6 +76,7 @@ def daemon_set(
     container: dict[str, Any] = {
         "name": "device-plugin",
         "image": image(_IMAGES[card.vendor], image_digests),
+        "imagePullPolicy": "IfNotPresent",
         "env": environment,
         # The kubelet's socket belongs to root; nothing else of root is needed.
         "securityContext": {**CONTAINER, "runAsNonRoot": False, "runAsUser": 0, "runAsGroup": 0},
@@ -80,6 +84,7 @@ def daemon_set(
         "volumeMounts": mounts,
     }
     spec: dict[str, Any] = {
+        "serviceAccountName": ACCOUNT,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "priorityClassName": "system-node-critical",

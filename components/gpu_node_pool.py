@@ -19,7 +19,6 @@ from components.settings import Settings
 from components.settings_gpu import GpuPoolSettings
 from components.workload import wire
 
-_FORCE = {"pulumi.com/patchForce": "true"}
 _SKIP_AWAIT = {"pulumi.com/skipAwait": "true"}
 
 
@@ -66,7 +65,7 @@ class GpuNodePool(pulumi.ComponentResource):
         for node in () if existing is None else existing.names:
             k8s.core.v1.NodePatch(
                 f"{self._name}-{node}",
-                metadata=wire({"name": node, "labels": labels_of(self._settings), "annotations": _FORCE}),
+                metadata=wire({"name": node, "labels": labels_of(self._settings), "annotations": objects.FORCE}),
                 opts=self._inside,
             )
             if taints_of(self._settings):
@@ -136,11 +135,23 @@ class GpuNodePool(pulumi.ComponentResource):
         def metadata(called: str) -> Any:  # noqa: ANN401
             return {"name": called, "namespace": namespace, "labels": self._labels}
 
-        # The plugin talks to the kubelet by a socket, and to nobody else.
-        k8s.networking.v1.NetworkPolicy(
-            f"{self._name}-devices-deny",
-            metadata=metadata("default-deny"),
-            spec=wire(baseline.default_deny()),
+        # The plugin talks to the kubelet by a socket, and to nobody else: said of the namespace, and of its pods.
+        closed = baseline.default_deny()
+        own = {**closed, "podSelector": {"matchLabels": selected}}
+        for suffix, called, spec in (("deny", "default-deny", closed), ("closed", "device-plugin", own)):
+            k8s.networking.v1.NetworkPolicy(
+                f"{self._name}-devices-{suffix}", metadata=metadata(called), spec=wire(spec), opts=inside
+            )
+        account = k8s.core.v1.ServiceAccount(
+            f"{self._name}-devices-account",
+            metadata=metadata(plugin.ACCOUNT),
+            automount_service_account_token=False,
+            opts=inside,
+        )
+        k8s.core.v1.ResourceQuota(
+            f"{self._name}-devices-services",
+            metadata=metadata("services"),
+            spec=wire({"hard": {"services.loadbalancers": "0", "services.nodeports": "0"}}),
             opts=inside,
         )
         k8s.core.v1.LimitRange(
@@ -170,7 +181,7 @@ class GpuNodePool(pulumi.ComponentResource):
             # Its nodes may not be there yet.
             metadata=wire({**metadata("device-plugin"), "annotations": _SKIP_AWAIT}),
             spec=spec,
-            opts=pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(depends_on=[bounds])),
+            opts=pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(depends_on=[account, bounds])),
         )
 
     def _daemon_set(self, selected: dict[str, str], config_map: str | None) -> Any:  # noqa: ANN401

@@ -1,14 +1,24 @@
 """What makes the nodes of a GPU pool, and how pods claim their GPUs: plain objects, as Kubernetes spells them."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from components.gpu_pools import Pool, labels_of, nodes_of, profile_of, taints_of
 from components.node_taints import spelled
-from components.settings_gpu import ClusterApiSettings, GpuPoolSettings, KarpenterSettings, ReferenceSettings
+from components.settings_gpu import (
+    ClusterApiSettings,
+    GpuPoolSettings,
+    KarpenterSettings,
+    ReferenceSettings,
+    TaintSettings,
+)
 from fit.accelerators import ACCELERATORS
 
 _DRIVERS = {"nvidia": "gpu.nvidia.com", "amd": "gpu.amd.com", "intel": "gpu.intel.com"}
 """Names that each vendor's DRA driver publishes its devices under."""
+
+FORCE = {"pulumi.com/patchForce": "true"}
+"""Of a patch of a node: others may have set such a label by hand."""
 
 _AUTOSCALER = "cluster.x-k8s.io/cluster-api-autoscaler-node-group"
 _CAPACITY = "capacity.cluster-autoscaler.kubernetes.io"
@@ -16,19 +26,37 @@ _CAPACITY = "capacity.cluster-autoscaler.kubernetes.io"
 
 def node_pool(settings: GpuPoolSettings, karpenter: KarpenterSettings) -> dict[str, Any]:
     """Spec of a Karpenter NodePool (karpenter.sh/v1)."""
+    return karpenter_pool(karpenter, labels=labels_of(settings), taints=taints_of(settings), limits=_limits(settings))
+
+
+def karpenter_pool(
+    karpenter: KarpenterSettings,
+    *,
+    labels: Mapping[str, str],
+    taints: Sequence[TaintSettings],
+    limits: Mapping[str, str],
+) -> dict[str, Any]:
+    """The same for nodes of any kind.
+
+    Args:
+        karpenter: what cloud and settings say of the nodes.
+        labels: of each node.
+        taints: of each node.
+        limits: resource to how much of it all nodes may have together.
+    """
     requirements = [
         {"key": key, "operator": "In", "values": list(values)} for key, values in sorted(karpenter.requirements.items())
     ]
     if not any(one["key"] == "kubernetes.io/arch" for one in requirements):
-        # Images of Ollama with CUDA are of this architecture first, and GPU nodes nearly all.
+        # The images are built for it, and nearly all GPU nodes have it.
         requirements.append({"key": "kubernetes.io/arch", "operator": "In", "values": ["amd64"]})
     spec: dict[str, Any] = {
         "template": {
-            "metadata": {"labels": labels_of(settings)},
+            "metadata": {"labels": dict(labels)},
             "spec": {
                 "nodeClassRef": _reference(karpenter.node_class, "group"),
                 "requirements": requirements,
-                "taints": [spelled(taint) for taint in taints_of(settings)],
+                "taints": [spelled(taint) for taint in taints],
                 "expireAfter": karpenter.expire_after,
             },
         },
@@ -39,7 +67,7 @@ def node_pool(settings: GpuPoolSettings, karpenter: KarpenterSettings) -> dict[s
             # One at a time: each replica that moves loads its models anew.
             "budgets": [{"nodes": "1"}],
         },
-        "limits": _limits(settings),
+        "limits": dict(limits),
     }
     if karpenter.weight is not None:
         spec["weight"] = karpenter.weight

@@ -28,6 +28,14 @@ TLS = "memory-tls"
 APP_SECRET = "memory-app"  # noqa: S105 - a Secret's name
 OWNER_SECRET = "memory-owner"  # noqa: S105
 REDIS_SECRET = "memory-redis-app"  # noqa: S105
+DATABASE_TLS = "memory-database-tls"
+"""Secret with the databases' certificate, its key, and the authority."""
+SERVICE_SECRET = "echo-memory"  # noqa: S105
+"""Secret beside the models: `url` of the database, `redis-url`, and `ca.crt`, which both URLs name a file of."""
+SERVICE_MOUNT = "/etc/echo-memory"
+"""Where that Secret is mounted: the URLs name `ca.crt` in it."""
+MIGRATIONS = "memory-migrations"
+"""Secret with the URL that migrations use; the account that they run as."""
 
 POSTGRES_PORT = 5432
 STATUS_PORT = 8000

@@ -23,6 +23,14 @@ _PASSWORD_LENGTH = 40
 
 
 @dataclass(frozen=True, kw_only=True)
+class Login:
+    """A user and its password."""
+
+    user: str
+    password: pulumi.Output[str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class MemoryParts:
     """Registers parts of one store."""
 
@@ -52,10 +60,10 @@ class MemoryParts:
             opts=self.own,
         ).result
 
-    def redis(self) -> list[pulumi.Resource]:
-        """Redis and what signs in to it; once these are there, it answers."""
+    def redis(self) -> tuple[list[pulumi.Resource], Login | None]:
+        """Redis, which answers once these are there, and who signs in to it."""
         if not self.settings.redis.enabled:
-            return []
+            return [], None
         space, generation = self.space, self.settings.password_generation
         passwords = [
             self.password(f"redis-password-{index}", memory_rotation.made_for(index, generation))
@@ -116,7 +124,7 @@ class MemoryParts:
                 "ca.crt": self.tls.trust,
             },
         )
-        return [pods, service, sign_in]
+        return [pods, service, sign_in], Login(user=redis.USERS[turn], password=passwords[turn])
 
     def gateway(self) -> list[pulumi.Resource]:
         """The gateway of backups; once these are there, the database can archive."""

@@ -95,6 +95,8 @@ def cluster(wanted: Database) -> dict[str, Any]:
             "podAntiAffinityType": "preferred",
         },
         "inheritedMetadata": {"labels": names.database_pods(wanted.prefix)},
+        # The stack's own authority: what trusts it goes on doing so, while the operator's changes every few months.
+        "certificates": {"serverCASecret": names.DATABASE_TLS, "serverTLSSecret": names.DATABASE_TLS},
         "postgresql": {
             "parameters": parameters(wanted.size),
             # The first line that fits counts, and the operator's own come before: without TLS nobody signs in.
@@ -118,7 +120,7 @@ def parameters(size: Size) -> dict[str, str]:
     return {
         "shared_buffers": f"{max(megabytes // 4, 64)}MB",
         "effective_cache_size": f"{max(megabytes * 3 // 4, 128)}MB",
-        "maintenance_work_mem": f"{max(megabytes // 8, 64)}MB",
+        "maintenance_work_mem": f"{maintenance(size)}MB",
         "work_mem": "16MB",
         "max_connections": "200",
         "password_encryption": "scram-sha-256",
@@ -135,6 +137,17 @@ def parameters(size: Size) -> dict[str, str]:
         "tcp_keepalives_count": "3",
         "idle_in_transaction_session_timeout": "60s",
     }
+
+
+def maintenance(size: Size) -> int:
+    """Megabytes that building an index may take."""
+    return max(int(parse_bytes(size.memory) / 2**20) // 8, 64)
+
+
+def database_hosts(prefix: str) -> list[str]:
+    """Names in the databases' certificate: of every store in the namespace, copies that a drill makes among them."""
+    space = names.namespace(prefix)
+    return [f"*.{space}.svc", f"*.{space}.svc.cluster.local"]
 
 
 def _synchronous(instances: int) -> dict[str, Any]:
@@ -280,12 +293,23 @@ def client_policy(prefix: str) -> dict[str, Any]:
     redis = {"podSelector": {"matchLabels": names.pod_labels(prefix, "redis")}}
     return {
         "podSelector": {"matchLabels": {names.CLIENT: "true"}},
-        "policyTypes": ["Egress"],
+        "policyTypes": ["Ingress", "Egress"],
+        # Nobody, unless another policy says so.
+        "ingress": [],
         "egress": [
             {"to": [database], "ports": workload.tcp(names.POSTGRES_PORT)},
             {"to": [redis], "ports": workload.tcp(names.REDIS_PORT)},
         ],
     }
+
+
+def services_policy(prefix: str) -> dict[str, Any]:
+    """What a client among the models may reach besides: the same, in the memory's namespace."""
+    policy = client_policy(prefix)
+    space = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": names.namespace(prefix)}}}
+    for rule in policy["egress"]:
+        rule["to"] = [{**space, **peer} for peer in rule["to"]]
+    return policy
 
 
 def operator_policy(prefix: str, *, api_server: Sequence[dict[str, Any]]) -> dict[str, Any]:

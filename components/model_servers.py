@@ -33,6 +33,8 @@ class ModelServersArgs(TypedDict, total=False):
     """Image to digest."""
     gpuPools: list[dict[str, Any]] | None
     """Pools of nodes with GPUs."""
+    cpuPools: list[dict[str, Any]] | None
+    """Pools of nodes without."""
     fit: dict[str, Any] | None
     """What is done where a model does not fit."""
     echo: dict[str, Any] | None
@@ -70,10 +72,11 @@ class ModelServers(pulumi.ComponentResource):
             home = fleet.primary.cluster
             own = pulumi.ResourceOptions(parent=self, depends_on=[home])
             EchoService(f"{name}-echo", EchoServiceArgs.of(config, home), own)
-        if config.monitoring.enabled and fleet.primary is not None:
-            MonitoringStack.of(config, fleet.primary.cluster, parent=self, prefix=f"{name}-")
+        apart: list[pulumi.Resource] = []
         if config.memory.enabled and fleet.primary is not None:
-            echo_memory_store.remember(config, fleet.primary.cluster, parent=self, prefix=f"{name}-")
+            apart.append(echo_memory_store.remember(config, fleet.primary.cluster, parent=self, prefix=f"{name}-"))
+        if config.monitoring.enabled and fleet.primary is not None:
+            MonitoringStack.of(config, fleet.primary.cluster, after=apart, parent=self, prefix=f"{name}-")
         self.namespace = pulumi.Output.from_input(f"{config.namespace}-models")
         self.endpoints = pulumi.Output.all(**{key: one.server.endpoint for key, one in placed.items()}).apply(
             lambda urls: {key: str(url) for key, url in urls.items()}

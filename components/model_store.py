@@ -35,6 +35,8 @@ class ModelStoreArgs:
     collect: CollectSettings = field(default_factory=CollectSettings)
     uploads: bool = False
     """Let holders of a token, which is made, push models to the registry `registries.PUSHED_HOST`."""
+    affinity: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Which nodes its pod prefers."""
     image_digests: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
@@ -109,6 +111,7 @@ class ModelStore(pulumi.ComponentResource):
                     storage=args.storage,
                     storage_class=args.storage_class,
                     extras=objects.extras(args.upstreams, wanted=args.wanted is not None, uploads=args.uploads),
+                    affinity=args.affinity,
                 )
             ),
             opts=pulumi.ResourceOptions.merge(

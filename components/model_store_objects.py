@@ -1,7 +1,7 @@
 """The model store's objects, as Kubernetes spells them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -171,6 +171,7 @@ def stateful_set(
     storage: str,
     storage_class: str | None,
     extras: Extras,
+    affinity: Mapping[str, Any],
 ) -> dict[str, Any]:
     """One replica with one volume.
 
@@ -183,6 +184,7 @@ def stateful_set(
         storage: size of the volume, a quantity.
         storage_class: None for the cluster's default.
         extras: what else is mounted.
+        affinity: which nodes it prefers; empty for none.
     """
     chosen = selector(instance)
     probe = {"timeoutSeconds": 5, "failureThreshold": 3}
@@ -225,6 +227,7 @@ def stateful_set(
                 # The service lets running transfers end for up to 25 s.
                 "terminationGracePeriodSeconds": 40,
                 "containers": [container],
+                **({"affinity": dict(affinity)} if affinity else {}),
                 "volumes": [
                     {"name": "config", "configMap": {"name": config_map}},
                     workload.temporary_volume("64Mi"),

@@ -11,7 +11,8 @@ import yaml
 
 from components import cluster_baseline as baseline
 from components import workload
-from components.monitoring import alertmanager, exporters, names, network, operator, prometheus, responder, scrape
+from components.monitoring import alertmanager, names, network, operator, prometheus, responder, scrape
+from components.monitoring_exporters import Exporters
 from components.monitoring_parts import MonitoringStackArgs, Parts
 from components.sizes import Size
 from components.versions import image
@@ -29,7 +30,8 @@ class Brought:
         self._args = args
         self._prefix = args.cluster.prefix
         self._parts = parts
-        self._monitors = monitors
+        self._elsewhere = sorted({one.namespace for one in monitors} - {parts.namespace})
+        self._exporters = Exporters(name, args, parts)
 
     def make(self, monitors: Sequence[scrape.Monitor]) -> list[pulumi.Resource]:
         """Returns the operator first: what it reads can be made once it is there, and goes before it does."""
@@ -44,8 +46,7 @@ class Brought:
         self._network(monitors)
         operated = self._operator()
         ready: list[pulumi.Resource] = [operated]
-        if settings.node_exporter:
-            self._node_exporter()
+        self._exporters.make(self._elsewhere, operated)
         if settings.responder.enabled:
             self._responder()
         ready.append(self._alertmanager(operated))
@@ -58,8 +59,7 @@ class Brought:
             prometheus.demand(settings.prometheus),
             alertmanager.size(settings.alertmanager).demand(settings.alertmanager.replicas),
             operator.SIZE.demand(1),
-            # One on every node, and nobody knows how many those will be.
-            *([exporters.NODE_SIZE.demand(100)] if settings.node_exporter else []),
+            *self._exporters.demands(),
             Size(cpu="20m", cpu_limit="1", memory="64Mi", memory_limit="256Mi", storage="1Gi").demand(4),
         ]
         k8s.core.v1.ResourceQuota(
@@ -80,7 +80,7 @@ class Brought:
         urls = [urlsplit(one.url) for one in settings.remote_write]
         remote = sorted({one.port or (443 if one.scheme == "https" else 80) for one in urls})
         p, a = names.operated(names.PROMETHEUS), names.operated(names.ALERTMANAGER)
-        o, n = names.selector(names.OPERATOR, self._prefix), names.selector(names.NODE_EXPORTER, self._prefix)
+        o = names.selector(names.OPERATOR, self._prefix)
         out = network.prometheus_out(self._prefix, monitors, remote, kubelets=settings.kubelet)
         asked = network.clients(self._prefix, names.PROMETHEUS_PORT, args.api_server_cidrs)
         told = network.clients(self._prefix, names.ALERTMANAGER_PORT, args.api_server_cidrs)
@@ -111,11 +111,8 @@ class Brought:
                 ],
             ),
             names.OPERATOR: network.policy(o, ingress=[network.near(p, names.OPERATOR_PORT)], egress=to_api),
+            **self._exporters.policies(p, to_api),
         }
-        if settings.node_exporter:
-            policies[names.NODE_EXPORTER] = network.policy(
-                n, ingress=[network.near(p, names.NODE_EXPORTER_PORT)], egress=[]
-            )
         if settings.responder.enabled:
             inbound = [network.near(a, names.RESPONDER_PORT), network.near(p, names.RESPONDER_PORT)]
             policies[names.RESPONDER] = network.policy(r, ingress=inbound, egress=to_api)
@@ -171,7 +168,7 @@ class Brought:
             self._parts.account(names.PROMETHEUS),
             *self._parts.role(names.PROMETHEUS, prometheus.read_rules(own=True)),
         ]
-        for namespace in sorted({one.namespace for one in self._monitors} - {self._parts.namespace}):
+        for namespace in self._elsewhere:
             granted += self._parts.role(names.PROMETHEUS, prometheus.read_rules(own=False), namespace=namespace)
         if settings.kubelet:
             granted += self._parts.cluster_role(names.PROMETHEUS, prometheus.kubelet_rules())
@@ -195,16 +192,6 @@ class Brought:
             kubelets=settings.kubelet,
         )
         return self._parts.custom("Prometheus", self._prefix, spec, after=[operated, *granted], annotations=_AVAILABLE)
-
-    def _node_exporter(self) -> None:
-        account = self._parts.account(names.NODE_EXPORTER)
-        reference, _ = self._parts.image("node-exporter")
-        k8s.apps.v1.DaemonSet(
-            f"{self._name}-node-exporter",
-            metadata=self._parts.metadata(names.NODE_EXPORTER, names.NODE_EXPORTER),
-            spec=wire(exporters.node_exporter(self._prefix, reference)),
-            opts=pulumi.ResourceOptions.merge(self._parts.inside, pulumi.ResourceOptions(depends_on=[account])),
-        )
 
     def _responder(self) -> None:
         settings, prefix, part = self._args.settings.responder, self._prefix, names.RESPONDER

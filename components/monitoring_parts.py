@@ -12,7 +12,7 @@ from components.cluster import Cluster
 from components.labels import namespace_labels
 from components.monitoring import names
 from components.settings_monitoring import MonitoringSettings
-from components.versions import DEBIAN_MONITORING_IMAGES, MONITORING_IMAGES, image
+from components.versions import MONITORING_IMAGES, image
 from components.workload import wire
 
 _API = "monitoring.coreos.com/v1"
@@ -28,6 +28,14 @@ class MonitoringStackArgs:
     """Server in the cluster to how many replicas it has at least."""
     store: bool = True
     """Whether there is a model store."""
+    echo: bool = False
+    """Whether there is an echo service."""
+    memory: bool = False
+    """Whether there is a memory store."""
+    backups: bool = False
+    """Whether its database is backed up."""
+    models: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    """Server in the cluster to names of its models."""
     storage_class: str | None = None
     api_server_cidrs: Sequence[str] = ()
     image_digests: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -74,9 +82,6 @@ class Parts:
 
     def image(self, part: str) -> tuple[str, str]:
         """Reference and version."""
-        if self._args.settings.images == "debian" and part in DEBIAN_MONITORING_IMAGES:
-            found = DEBIAN_MONITORING_IMAGES[part]
-            return found.reference(), f"v{found.tag}"
         return image(part, self._args.image_digests), MONITORING_IMAGES[part].tag
 
     def account(self, part: str) -> pulumi.Resource:

@@ -34,7 +34,7 @@ class MonitoringStack(pulumi.ComponentResource):
     def __init__(self, name: str, args: MonitoringStackArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("echorator:index:MonitoringStack", name, {"mode": args.settings.mode}, opts)
         prefix = args.cluster.prefix
-        monitors = scrape.models(prefix, store=args.store)
+        monitors = scrape.stack(prefix, store=args.store, echo=args.echo, memory=args.memory)
         bring = args.settings.mode == "bring"
         self.namespace = names.namespace_of(prefix) if bring else args.cluster.namespace
         outer = pulumi.ResourceOptions(parent=self, provider=args.cluster.provider)
@@ -42,14 +42,13 @@ class MonitoringStack(pulumi.ComponentResource):
         own: list[scrape.Monitor] = []
         ready: list[pulumi.Resource] = []
         if bring:
-            own = scrape.own(
-                prefix, node_exporter=args.settings.node_exporter, responder=args.settings.responder.enabled
-            )
+            own = scrape.own(prefix, args.settings)
             ready = Brought(name, args, parts, monitors).make([*monitors, *own])
         _openings(name, args, monitors, outer)
         for one in [*monitors, *own]:
             parts.custom("PodMonitor", one.name, one.spec(), after=ready[:1])
-        groups = rule_groups(args.settings, args.replicas, store=args.store)
+        there = {"store": args.store, "echo": args.echo, "memory": args.memory, "backups": args.backups}
+        groups = rule_groups(args.settings, args.replicas, there)
         parts.custom("PrometheusRule", "echorator", {"groups": groups}, after=ready[:1])
         if args.settings.dashboards:
             _dashboards(name, parts)
@@ -59,12 +58,21 @@ class MonitoringStack(pulumi.ComponentResource):
         self.register_outputs(dict(self.outputs))
 
     @classmethod
-    def of(cls, config: Settings, cluster: Cluster, *, parent: pulumi.Resource | None = None, prefix: str = "") -> Self:
+    def of(
+        cls,
+        config: Settings,
+        cluster: Cluster,
+        *,
+        after: Sequence[pulumi.Resource] = (),
+        parent: pulumi.Resource | None = None,
+        prefix: str = "",
+    ) -> Self:
         """The stack that a configuration asks for, on its primary cluster.
 
         Args:
             config: of the whole stack.
             cluster: the primary one.
+            after: what is watched in namespaces of its own.
             parent: of what is registered.
             prefix: begins the Pulumi names.
         """
@@ -75,11 +83,15 @@ class MonitoringStack(pulumi.ComponentResource):
             settings=config.monitoring,
             replicas={server.name: server.replicas for server in here},
             store=config.model_store.enabled,
+            echo=config.echo.enabled,
+            memory=config.memory.enabled,
+            backups=config.memory.enabled and config.memory.backups.enabled,
+            models={server.name: [model.name for model in server.models] for server in here},
             storage_class=cluster.storage_class,
             api_server_cidrs=primary.api_server_cidrs,
             image_digests=config.image_digests,
         )
-        return cls(f"{prefix}monitoring", args, pulumi.ResourceOptions(parent=parent, depends_on=[cluster]))
+        return cls(f"{prefix}monitoring", args, pulumi.ResourceOptions(parent=parent, depends_on=[cluster, *after]))
 
 
 def _openings(

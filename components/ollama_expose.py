@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from components import workload
+from components import ollama_certificates, workload
 from components.settings_server import ExposeSettings, GatewaySettings, IngressSettings
 from replica_agent.ports import GATE_PORT
 
@@ -56,12 +56,12 @@ def ingress(server: str, settings: IngressSettings) -> dict[str, Any]:
     return spec
 
 
-def ingress_annotations(settings: IngressSettings) -> dict[str, str]:
+def ingress_annotations(server: str, settings: IngressSettings) -> dict[str, str]:
     """What lets answers stream, and what the settings add or say otherwise.
 
     Pulumi would wait for an address in the status, which not every controller writes, and for Ready replicas.
     """
-    return {**SKIP_AWAIT, **_INGRESS, **settings.annotations}
+    return {**SKIP_AWAIT, **_INGRESS, **ollama_certificates.annotation(server, settings), **settings.annotations}
 
 
 def http_route(server: str, settings: GatewaySettings) -> dict[str, Any]:

@@ -7,7 +7,15 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import ollama_agent, ollama_expose, ollama_pod, ollama_volumes, scaling_objects, workload
+from components import (
+    ollama_agent,
+    ollama_certificates,
+    ollama_expose,
+    ollama_pod,
+    ollama_volumes,
+    scaling_objects,
+    workload,
+)
 from components import ollama_server_objects as objects
 from components.cluster import Cluster
 from components.gpu_pool_objects import claim_template
@@ -156,9 +164,24 @@ class Deployment:
         if expose.ingress is not None:
             k8s.networking.v1.Ingress(
                 f"{self._name}-ingress",
-                metadata=self._metadata(args.name, ollama_expose.ingress_annotations(expose.ingress)),
+                metadata=self._metadata(args.name, ollama_expose.ingress_annotations(args.name, expose.ingress)),
                 spec=wire(ollama_expose.ingress(args.name, expose.ingress)),
                 opts=after,
+            )
+        if expose.ingress is not None and expose.ingress.acme is not None:
+            k8s.apiextensions.CustomResource(
+                f"{self._name}-issuer",
+                api_version="cert-manager.io/v1",
+                kind="Issuer",
+                metadata=self._metadata(ollama_certificates.name_of(args.name)),
+                spec=ollama_certificates.issuer(args.name, expose.ingress, expose.ingress.acme),
+                opts=after,
+            )
+            k8s.networking.v1.NetworkPolicy(
+                f"{self._name}-acme",
+                metadata=self._metadata(ollama_certificates.name_of(args.name)),
+                spec=wire(ollama_certificates.solver_policy(ollama_expose.peers(expose))),
+                opts=self._inside,
             )
         if expose.gateway is not None:
             k8s.apiextensions.CustomResource(

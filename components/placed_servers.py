@@ -9,7 +9,6 @@ from components import echo_service_objects, sizes, wanted_models
 from components.fleet import Fleet
 from components.ollama_model import OllamaModel, bring
 from components.ollama_server import OllamaServer, OllamaServerArgs
-from components.placement import placements
 from components.settings import Settings
 from components.settings_server import ServerSettings
 
@@ -49,7 +48,7 @@ def place_server(
             api_server_cidrs=() if place is None else place.settings.api_server_cidrs,
             echo=echo_service_objects.asking(config.echo, config.namespace) if config.on_primary(wanted) else None,
             image_digests=config.image_digests,
-            placement=placements(config)[wanted.name],
+            placement=fleet.placements[wanted.name],
         ),
         pulumi.ResourceOptions(parent=parent, depends_on=[] if place is None else [place.cluster, *place.pools]),
     )

@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError
 from components import cluster_contexts, fit_check, settings_checks
 from components.settings_base import Section
 from components.settings_cluster import SHORT_NAME, ClusterSettings, ListedClusterSettings
+from components.settings_cpu import CpuPoolSettings
 from components.settings_echo import EchoSettings
 from components.settings_faults import Fault, shape_faults
 from components.settings_gpu import FitSettings, GpuPoolSettings
@@ -40,6 +41,7 @@ class Settings(Section):
     """The service in front of the servers; on the primary cluster, for its servers and adopted ones."""
     monitoring: MonitoringSettings = MonitoringSettings()
     gpu_pools: Annotated[tuple[GpuPoolSettings, ...], Field(strict=False)] = ()
+    cpu_pools: Annotated[tuple[CpuPoolSettings, ...], Field(strict=False)] = ()
     fit: FitSettings = FitSettings()
     """What is done where a model does not fit, or where nobody knows."""
     image_digests: dict[str, str] = Field(default_factory=dict[str, str])
@@ -57,7 +59,7 @@ class Settings(Section):
         """Whether a server that is made here runs on the primary cluster, where the echo service is."""
         return self.cluster_of(server).name == self.all_clusters[0].name
 
-    def cluster_of(self, one: ServerSettings | GpuPoolSettings) -> ListedClusterSettings:
+    def cluster_of(self, one: ServerSettings | GpuPoolSettings | CpuPoolSettings) -> ListedClusterSettings:
         """Where a server that is made here runs, or a pool's nodes are."""
         found = self.all_clusters
         return next((each for each in found if each.name == one.cluster), found[0])
@@ -175,7 +177,7 @@ def _decoded(key: str, text: str, faults: list[Fault]) -> Any:  # noqa: ANN401
     try:
         return json.loads(text)
     except json.JSONDecodeError:
-        kind = "a list" if key in ("clusters", "servers", "gpuPools") else "a map"
+        kind = "a list" if key in ("clusters", "servers", "gpuPools", "cpuPools") else "a map"
         faults.append(
             Fault(key, f"must be {kind}, not the text `{text}`. Set single keys with `pulumi config set --path`")
         )

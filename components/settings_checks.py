@@ -7,6 +7,7 @@ which `settings_faults.shape_faults` reports.
 from components import (
     settings_checks_cluster_api,
     settings_checks_clusters,
+    settings_checks_cpu,
     settings_checks_create,
     settings_checks_echo,
     settings_checks_expose,
@@ -37,6 +38,7 @@ _CHECKS: tuple[Check, ...] = (
     *settings_checks_expose.CHECKS,
     *settings_checks_pod.CHECKS,
     *settings_checks_gpu.CHECKS,
+    *settings_checks_cpu.CHECKS,
     *settings_checks_echo.CHECKS,
 )
 _SERVER_CHECKS: tuple[ServerCheck, ...] = (

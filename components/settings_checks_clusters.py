@@ -90,7 +90,7 @@ def _placed(raw: Raw) -> Iterator[Fault]:
 
 
 def _pools(raw: Raw) -> Iterator[Fault]:
-    """Each GPU pool in a cluster of the list, and each server in the cluster of the pool that it names."""
+    """Each pool in a cluster of the list, and each server in the cluster of the pool that it names."""
     clusters = list(maps(raw.get("clusters"), "clusters"))
     names = [str(one.get("name")) for _, one in clusters] or [SHORT_NAME]
     primary = next((str(one.get("name")) for _, one in clusters if one.get("role") == "primary"), names[0])
@@ -101,6 +101,9 @@ def _pools(raw: Raw) -> Iterator[Fault]:
             yield Fault(f"{path}.cluster", f"there is no cluster `{cluster}`. Legal names: {listed(names)}")
         elif isinstance(name := pool.get("name"), str):
             placed[name] = str(cluster)
+    for path, pool in maps(raw.get("cpuPools"), "cpuPools"):
+        if pool.get("cluster") is not None and pool["cluster"] not in names:
+            yield Fault(f"{path}.cluster", f"there is no cluster `{pool['cluster']}`. Legal names: {listed(names)}")
     for path, server in hosted(raw):
         pool, cluster = server.get("pool"), primary if server.get("cluster") is None else server["cluster"]
         if isinstance(pool, str) and pool in placed and cluster in names and placed[pool] != cluster:

@@ -88,6 +88,17 @@ def _oidc(raw: Raw) -> Iterator[Fault]:
             yield Fault(f"echo.oidc.{key}", "is empty")
 
 
+def _traces(raw: Raw) -> Iterator[Fault]:
+    traces = mapping(mapping(raw.get("echo")).get("traces"))
+    url, share = traces.get("endpoint"), traces.get("share")
+    if isinstance(url, str):
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or "@" in url or parts.query:
+            yield Fault("echo.traces.endpoint", f"`{url}` must be http:// or https://, a host and a path, and no more")
+    if isinstance(share, int | float) and not isinstance(share, bool) and not 0 <= share <= 1:
+        yield Fault("echo.traces.share", f"must be from 0 to 1, not {share:g}")
+
+
 def _limits(raw: Raw) -> Iterator[Fault]:
     echo = mapping(raw.get("echo"))
     rates, queue = mapping(echo.get("rates")), mapping(echo.get("queue"))
@@ -110,4 +121,4 @@ def _positive(path: str, value: object) -> Iterator[Fault]:
         yield Fault(path, f"must be more than 0, not {value}")
 
 
-CHECKS: tuple[Check, ...] = (_service, _keys, _memory, _oidc, _limits)
+CHECKS: tuple[Check, ...] = (_service, _keys, _memory, _oidc, _limits, _traces)

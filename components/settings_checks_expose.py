@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from components.settings_faults import Fault
 from components.settings_grammar import (
     host_faults,
+    is_url,
     key_faults,
     label_value_faults,
     namespace_faults,
@@ -30,6 +31,7 @@ from components.settings_raw import (
 NODE_PORTS = (30000, 32767)
 """What the API server allows unless it was started with another range."""
 
+_ISSUERS = ("cert-manager.io/issuer", "cert-manager.io/cluster-issuer")
 _OPEN = ("NodePort", "LoadBalancer")
 
 
@@ -94,6 +96,7 @@ def _ingress(path: str, server: Raw) -> Iterator[Fault]:
     yield from object_faults(f"{here}.tlsSecret", ingress.get("tlsSecret"), "Secret")
     for place, key, _ in pairs(ingress.get("annotations"), f"{here}.annotations"):
         yield from key_faults(place, key)
+    yield from _acme(here, ingress)
     insecure = ingress.get("insecure") is True
     if ingress.get("tlsSecret") is None and not insecure:
         yield Fault(
@@ -103,6 +106,22 @@ def _ingress(path: str, server: Raw) -> Iterator[Fault]:
         )
     if ingress.get("tlsSecret") is not None and insecure:
         yield Fault(f"{here}.insecure", "is true beside `tlsSecret`. Keep one")
+
+
+def _acme(here: str, ingress: Raw) -> Iterator[Fault]:
+    if ingress.get("acme") is None:
+        return
+    acme = mapping(ingress["acme"])
+    server, email = acme.get("server"), acme.get("email")
+    if isinstance(server, str) and not (is_url(server) and server.startswith("https://")):
+        yield Fault(f"{here}.acme.server", f"`{server}` must be the https:// URL of a directory (RFC 8555)")
+    if isinstance(email, str) and "@" not in email:
+        yield Fault(f"{here}.acme.email", f"`{email}` is no mail address")
+    if ingress.get("tlsSecret") is None:
+        yield Fault(f"{here}.acme", "has nowhere to put the certificate. Name a Secret in `tlsSecret`, which it makes")
+    others = [key for key in _ISSUERS if key in mapping(ingress.get("annotations"))]
+    if others:
+        yield Fault(f"{here}.annotations.{others[0]}", "names another issuer than `acme`. Keep one")
 
 
 def _gateway(path: str, server: Raw) -> Iterator[Fault]:

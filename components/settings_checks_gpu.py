@@ -58,7 +58,7 @@ def _pools(raw: Raw) -> Iterator[Fault]:
         yield from _card(path, pool)
         yield from _nodes(path, pool)
         yield from _sharing(path, pool)
-        yield from _labels(path, pool)
+        yield from label_faults(path, pool)
 
 
 def _card(path: str, pool: Raw) -> Iterator[Fault]:
@@ -78,11 +78,8 @@ def _nodes(path: str, pool: Raw) -> Iterator[Fault]:
     if len(given) != 1:
         what = f"has {listed(given)}" if given else f"has none of {listed(_WAYS)}"
         yield Fault(path, f"{what}. Exactly one says how its nodes come to be")
-    existing = mapping(pool.get("existing"))
-    named, selected = bool(items(existing.get("names"))), bool(mapping(existing.get("selector")))
-    if pool.get("existing") is not None and named == selected:
-        yield Fault(f"{path}.existing", "needs either `names` of nodes or a `selector` of their labels, and not both")
-    if named and "maxNodes" in pool:
+    yield from existing_faults(path, pool)
+    if items(_at(pool, "existing", "names")) and "maxNodes" in pool:
         yield Fault(f"{path}.maxNodes", "is the number of `existing.names`. Leave it out")
     yield from number_faults(f"{path}.gpusPerNode", pool.get("gpusPerNode"), 1, _MOST_GPUS)
     yield from number_faults(f"{path}.maxNodes", pool.get("maxNodes"), 1, _MOST_NODES)
@@ -95,6 +92,14 @@ def _nodes(path: str, pool: Raw) -> Iterator[Fault]:
     if pool.get("karpenter") is not None:
         yield from _whole_cards(path, pool)
     yield from number_faults(f"{path}.karpenter.weight", mapping(pool.get("karpenter")).get("weight"), 1, 100)
+
+
+def existing_faults(path: str, pool: Raw) -> Iterator[Fault]:
+    """Nodes that are there are told by their names or by their labels."""
+    existing = mapping(pool.get("existing"))
+    named, selected = bool(items(existing.get("names"))), bool(mapping(existing.get("selector")))
+    if pool.get("existing") is not None and named == selected:
+        yield Fault(f"{path}.existing", "needs either `names` of nodes or a `selector` of their labels, and not both")
 
 
 def _whole_cards(path: str, pool: Raw) -> Iterator[Fault]:
@@ -136,7 +141,8 @@ def _sharing(path: str, pool: Raw) -> Iterator[Fault]:
         yield Fault(f"{path}.timeSlicing", f"is known of NVIDIA's plugin alone, and `{card.name}` is not NVIDIA's")
 
 
-def _labels(path: str, pool: Raw) -> Iterator[Fault]:
+def label_faults(path: str, pool: Raw) -> Iterator[Fault]:
+    """What the API server would refuse of the nodes' labels and taints."""
     places = ((f"{path}.labels", pool.get("labels")), (f"{path}.existing.selector", _at(pool, "existing", "selector")))
     for place, labels in places:
         for where, key, value in pairs(labels, place):

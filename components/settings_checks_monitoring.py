@@ -110,6 +110,31 @@ def _responder(raw: Raw) -> Iterator[Fault]:
         yield Fault("monitoring.responder.enabled", "needs the Alertmanager that `mode: bring` brings. Leave it out")
 
 
+def _probes(raw: Raw) -> Iterator[Fault]:
+    found = mapping(mapping(raw.get("monitoring")).get("probes"))
+    path = "monitoring.probes"
+    yield from _between(f"{path}.seconds", found.get("seconds"), 10, 3600)
+    yield from _between(f"{path}.timeoutSeconds", found.get("timeoutSeconds"), 1, 600)
+    servers = [one for _, one in maps(raw.get("servers"), "servers")]
+    known = {str(model.get("name")) for one in servers for _, model in maps(one.get("models"), "models")}
+    for where, text in texts(found.get("embedding"), f"{path}.embedding"):
+        if text not in known:
+            yield Fault(where, f"no server has the model `{text}`. Legal values: {listed(sorted(known))}")
+
+
+def _exporters(raw: Raw) -> Iterator[Fault]:
+    found = mapping(raw.get("monitoring"))
+    if found.get("mode") != "existing":
+        return
+    asked = {
+        "kubeStateMetrics": found.get("kubeStateMetrics"),
+        "probes.enabled": mapping(found.get("probes")).get("enabled"),
+    }
+    for key, value in asked.items():
+        if value is True:
+            yield Fault(f"monitoring.{key}", "is an exporter that `mode: bring` brings. Leave it out")
+
+
 def _between(path: str, value: object, least: int, most: int) -> Iterator[Fault]:
     if isinstance(value, int) and not isinstance(value, bool) and not least <= value <= most:
         yield Fault(path, f"must be a whole number from {least} to {most}, not {value}")
@@ -124,4 +149,13 @@ def _url(path: str, text: object) -> Iterator[Fault]:
         )
 
 
-CHECKS: tuple[Check, ...] = (_prometheus, _remote_write, _alertmanager, _objectives, _mode, _responder)
+CHECKS: tuple[Check, ...] = (
+    _prometheus,
+    _remote_write,
+    _alertmanager,
+    _objectives,
+    _mode,
+    _responder,
+    _probes,
+    _exporters,
+)

@@ -76,6 +76,15 @@ class EchoQueueSettings(Section):
     wait_seconds: float = 60.0
 
 
+class EchoTracesSettings(Section):
+    """Traces, to a collector that takes OTLP over HTTP: OpenTelemetry's, Jaeger, Tempo."""
+
+    endpoint: str
+    """Its base URL; `/v1/traces` is added."""
+    share: float = 1.0
+    """Of traces that begin here; a client that began one has decided for its own."""
+
+
 class EchoSettings(Section):
     """The service in front of the Ollama servers."""
 
@@ -92,3 +101,4 @@ class EchoSettings(Section):
     rates: EchoRateSettings = EchoRateSettings()
     queue: EchoQueueSettings = EchoQueueSettings()
     max_request_mib: int = 32
+    traces: EchoTracesSettings | None = None

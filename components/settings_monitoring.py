@@ -85,14 +85,24 @@ class ResponderSettings(Section):
     """`scale-up` goes no further."""
 
 
+class ProbeSettings(Section):
+    """A question to each model of each server, over and over, as a client would ask it."""
+
+    enabled: bool = False
+    seconds: int = 60
+    """Between two questions."""
+    timeout_seconds: int = 30
+    """Of one answer, the load of the model included."""
+    embedding: Texts = ()
+    """Models that only embed: they are asked for an embedding instead of a token."""
+
+
 class MonitoringSettings(Section):
     """Monitoring of the stack."""
 
     enabled: bool = False
     mode: Literal["bring", "existing"] = "bring"
     """`existing`: a Prometheus Operator runs already, and its Prometheus finds our monitors and rules by label."""
-    images: Literal["upstream", "debian"] = "upstream"
-    """`debian`: the local cluster's stand-ins for Alertmanager and the node exporter, of Debian's packages."""
     labels: dict[str, str] = Field(default_factory=dict[str, str])
     """`existing`: what that Prometheus selects monitors and rules by."""
     scraper_namespace: str | None = None
@@ -106,6 +116,9 @@ class MonitoringSettings(Section):
     alertmanager: AlertmanagerSettings = AlertmanagerSettings()
     objectives: ObjectiveSettings = ObjectiveSettings()
     node_exporter: bool = True
+    kube_state_metrics: bool = False
+    """What the stack's objects in the cluster say: phases, restarts, claims, quotas."""
+    probes: ProbeSettings = ProbeSettings()
     dashboards: bool = True
     """Put the dashboards into ConfigMaps, where the sidecar of Grafana's chart finds them by their label."""
     runbooks: str = "docs/runbooks"

@@ -51,6 +51,15 @@ class OllamaSettings(Section):
     debug: bool | None = None
 
 
+class AcmeSettings(Section):
+    """An authority that speaks ACME; cert-manager has to be there."""
+
+    server: str
+    """URL of its directory."""
+    email: str | None = None
+    """Whom it tells of trouble."""
+
+
 class IngressSettings(Section):
     """An Ingress in front of the server's Service."""
 
@@ -58,6 +67,8 @@ class IngressSettings(Section):
     class_name: str | None = None
     tls_secret: str | None = None
     """Secret with certificate and key; required unless `insecure` says otherwise."""
+    acme: AcmeSettings | None = None
+    """Who makes that Secret, and renews it."""
     insecure: bool = False
     """Plain HTTP: prompts can be read on the way."""
     annotations: dict[str, str] = Field(default_factory=dict[str, str])

@@ -19,6 +19,9 @@ RUNTIME_PACKAGES = ("model_store", "ollama", "replica_agent", "responder")
 ECHO_PACKAGES = ("echo", "ollama", "replica_agent")
 """Of ours, in the image of the echo service."""
 
+_SHIPPED = ("*.py", "*.sql")
+"""Of each package: modules, and the steps of the memory's schema."""
+
 
 VIEW = "view"
 """Folder of the live view, which is in the image of the echo service too."""
@@ -43,9 +46,9 @@ def runtime_sources(root: Path = ROOT, packages: Sequence[str] = RUNTIME_PACKAGE
     """The files that go into an image of ours, in a fixed order.
 
     Returns:
-        Absolute paths: every Python file and SQL file (the memory's migrations) of the packages, then `uv.lock`.
+        Absolute paths: every module and step of the packages, then `uv.lock`.
     """
-    modules = [path for package in packages for kind in ("py", "sql") for path in (root / package).rglob(f"*.{kind}")]
+    modules = [path for package in packages for kind in _SHIPPED for path in (root / package).rglob(kind)]
     return [*sorted(modules, key=lambda path: path.relative_to(root).as_posix()), root / "uv.lock"]
 
 
@@ -63,13 +66,23 @@ def runtime_tag(root: Path = ROOT, packages: Sequence[str] = RUNTIME_PACKAGES, *
     of tag and the pods roll. A tag that stays while its content moves would leave old code running on nodes that
     cached it.
     """
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    files = [*runtime_sources(root, packages), *more]
+    return f"{project['version']}-{_digest(root, files)[:12]}"
+
+
+def schema_tag(root: Path = ROOT) -> str:
+    """10 hex digits of the memory's migrations: the steps, and what runs them."""
+    return _digest(root, [path for path in runtime_sources(root, ("echo/migrations",)) if path.suffix != ".lock"])[:10]
+
+
+def _digest(root: Path, files: Sequence[Path]) -> str:
     digest = hashlib.sha256()
-    for path in [*runtime_sources(root, packages), *more]:
+    for path in files:
         content = path.read_bytes()
         digest.update(f"{path.relative_to(root).as_posix()}\0{len(content)}\0".encode())
         digest.update(content)
-    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return f"{project['version']}-{digest.hexdigest()[:12]}"
+    return digest.hexdigest()
 
 
 RUNTIME_TAG = runtime_tag()
@@ -124,17 +137,13 @@ MONITORING_IMAGES: Mapping[str, Image] = MappingProxyType(
         "alertmanager": Image("quay.io/prometheus/alertmanager", "v0.28.1"),
         # renovate: datasource=docker depName=quay.io/prometheus/node-exporter
         "node-exporter": Image("quay.io/prometheus/node-exporter", "v1.9.1"),
+        # renovate: datasource=docker depName=quay.io/prometheus/blackbox-exporter
+        "blackbox-exporter": Image("quay.io/prometheus/blackbox-exporter", "v0.27.0"),
+        # renovate: datasource=docker depName=registry.k8s.io/kube-state-metrics/kube-state-metrics
+        "kube-state-metrics": Image("registry.k8s.io/kube-state-metrics/kube-state-metrics", "v2.15.0"),
     }
 )
 """What the monitoring stack runs."""
-
-DEBIAN_MONITORING_IMAGES: Mapping[str, Image] = MappingProxyType(
-    {
-        "alertmanager": Image("ghcr.io/echorator/debian-alertmanager", "0.25.0"),
-        "node-exporter": Image("ghcr.io/echorator/debian-node-exporter", "1.5.0"),
-    }
-)
-"""Stand-ins on the local cluster, from Debian 12's packages: other versions, and so other names."""
 
 ADDON_IMAGES: Mapping[str, Image] = MappingProxyType(
     {

@@ -23,6 +23,7 @@ __all__ = [
     "Mind",
     "MindState",
     "Preparation",
+    "Rested",
     "SelfLayer",
     "reasons",
 ]
@@ -69,6 +70,19 @@ class Learned:
 
     memories: tuple[UUID, ...] = ()
     experience: UUID | None = None
+    coherence: float | None = None
+    """Of the space, as measured last; None where it was not."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rested:
+    """What a rest did."""
+
+    merged: int = 0
+    """Near-duplicates."""
+    forgotten: int = 0
+    coherence: float | None = None
+    """As above."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +150,10 @@ class Mind(Protocol):
 
     async def learn(self, space: MemorySpace, lived: Lived, now: datetime) -> Learned:
         """Learn from a turn; a second time with the same key changes nothing."""
+        ...
+
+    async def rest(self, space: MemorySpace, now: datetime) -> Rested | None:
+        """Consolidate, and forget what faded, where that is due; None where it is not."""
         ...
 
     async def state(self, space: MemorySpace, now: datetime) -> MindState:

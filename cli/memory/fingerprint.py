@@ -110,7 +110,7 @@ def pod(store: Store, name: str, database: str) -> dict[str, Any]:
     """The pod that asks, over TLS that it verifies."""
     prefix = store.settings.namespace
     where = f"host={names.host(database, prefix)} dbname={names.DATABASE} user={names.READER} connect_timeout=30"
-    trust = {"secretName": f"{database}-ca", "items": [{"key": "ca.crt", "path": "ca.crt"}]}
+    trust = {"secretName": names.DATABASE_TLS, "items": [{"key": "ca.crt", "path": "ca.crt"}]}
     script = (
         # A network policy takes a moment to know a new pod; until then nothing answers it.
         f"n=0; until pg_isready -q -t 2 -h {names.host(database, prefix)} || [ $n -ge {_REACH_S} ]; "

@@ -14,21 +14,25 @@ WITH tables AS (
     ) AS found
     FROM tables
 ), vectors AS (
-    SELECT t.space, t.name, a.attname AS vector, k.attname AS key
+    SELECT t.space, t.name, a.attname AS vector, (
+        SELECT string_agg(format('%I::text', k.attname), ' || '','' || ' ORDER BY p.place)
+        FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS p(number, place)
+        JOIN pg_attribute k ON k.attrelid = t.oid AND k.attnum = p.number
+        WHERE p.place <= i.indnkeyatts
+    ) AS key
     FROM tables t
     JOIN pg_attribute a ON a.attrelid = t.oid AND a.atttypid = to_regtype('vector') AND NOT a.attisdropped
-    JOIN pg_index i ON i.indrelid = t.oid AND i.indisprimary AND i.indnkeyatts = 1
-    JOIN pg_attribute k ON k.attrelid = t.oid AND k.attnum = i.indkey[0]
+    JOIN pg_index i ON i.indrelid = t.oid AND i.indisprimary
 ), asked AS (
     SELECT format('%s.%s.%s', space, name, vector) AS name, query_to_xml(
         format(
             'SELECT count(*) AS asked, coalesce(md5(string_agg(hits, '';'' ORDER BY k)), '''') AS hash FROM ('
             '  SELECT s.k, (SELECT string_agg(n.k, '','') FROM ('
-            '    SELECT %1$I::text AS k FROM %2$I.%3$I'
+            '    SELECT %1$s AS k FROM %2$I.%3$I'
             '    WHERE %4$I IS NOT NULL AND vector_dims(%4$I) = vector_dims(s.v)'
-            '    ORDER BY %4$I <=> s.v, %1$I LIMIT 10) n) AS hits'
-            '  FROM (SELECT %1$I::text AS k, %4$I AS v FROM %2$I.%3$I WHERE %4$I IS NOT NULL'
-            '    ORDER BY md5(%1$I::text) LIMIT 5) s) q',
+            '    ORDER BY %4$I <=> s.v, %1$s LIMIT 10) n) AS hits'
+            '  FROM (SELECT %1$s AS k, %4$I AS v FROM %2$I.%3$I WHERE %4$I IS NOT NULL'
+            '    ORDER BY md5(%1$s) LIMIT 5) s) q',
             key, space, name, vector
         ), false, true, ''
     ) AS found

@@ -91,9 +91,11 @@ def inhibitions() -> list[dict[str, Any]]:
             "equal": ["alertname", "server", "pod"],
         },
         because("ReplicaDown", "ModelNotReady|ModelWrongDigest|PullStuck|QueueLong", "server", "pod"),
-        because("ServerDown", "ReplicaMissing|ReplicaDown|OllamaDown|.*BudgetBurn.*", "server"),
+        because("ServerDown", "ReplicaMissing|ReplicaDown|OllamaDown|ModelDoesNotAnswer|.*BudgetBurn.*", "server"),
         because("ReplicaDown", "ReplicaMissing", "server"),
         because("OllamaDown", "ModelNotReady|ModelWrongDigest|QueueLong", "server", "pod"),
+        because("EchoDown", "EchoReplicaDown"),
+        because("DatabaseDown", "DatabaseInstanceDown"),
         # A replica cannot bring what it cannot fetch.
         because("StoreDown", "PullStuck|PullFailing|StoreVolumeFilling|StoreUpstreamFailing"),
         because("VolumeFull", "PullStuck|PullFailing|VolumeFilling", "pod"),

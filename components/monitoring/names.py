@@ -12,6 +12,8 @@ NODE_EXPORTER_PORT = 9100
 OPERATOR_PORT = 8080
 RELOADER_PORT = 8080
 RESPONDER_PORT = 8080
+BLACKBOX_PORT = 9115
+KUBE_STATE_PORT = 8080
 KUBELET_PORT = 10250
 
 METRICS_CLIENT = "echorator.dev/metrics-client"
@@ -22,6 +24,8 @@ ALERTMANAGER = "alertmanager"
 OPERATOR = "prometheus-operator"
 NODE_EXPORTER = "node-exporter"
 RESPONDER = "responder"
+BLACKBOX = "blackbox-exporter"
+KUBE_STATE = "kube-state-metrics"
 
 
 def namespace_of(prefix: str) -> str:

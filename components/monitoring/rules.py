@@ -18,17 +18,25 @@ Group = dict[str, Any]
 
 
 def rule_groups(
-    settings: MonitoringSettings, replicas: Mapping[str, int], *, store: bool, exceptions: Path = EXCEPTIONS
+    settings: MonitoringSettings,
+    replicas: Mapping[str, int],
+    there: Mapping[str, bool],
+    *,
+    exceptions: Path = EXCEPTIONS,
 ) -> list[Group]:
     """Groups of a rule file, as Prometheus reads it.
 
     Args:
         settings: objectives, and where runbooks are.
         replicas: server to how many replicas it has at least.
-        store: whether there is a model store.
+        there: parts with a rule file of their own, and whether the stack has them.
         exceptions: those from the policies, whose ends are watched.
     """
-    groups = [_facts(replicas, exceptions), *_from_files(store=store), *objectives.groups(settings.objectives)]
+    groups = [
+        _facts(replicas, exceptions),
+        *_from_files(there),
+        *objectives.groups(settings.objectives),
+    ]
     for group in groups:
         for rule in group["rules"]:
             if "alert" in rule:
@@ -36,9 +44,10 @@ def rule_groups(
     return [group for group in groups if group["rules"]]
 
 
-def _from_files(*, store: bool) -> Iterator[Group]:
+def _from_files(there: Mapping[str, bool]) -> Iterator[Group]:
     for path in sorted(FOLDER.glob("*.yaml")):
-        if path.stem == "store" and not store:
+        # Of what is not there, absence is no fault.
+        if not there.get(path.stem, True):
             continue
         content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
         yield from cast("list[Group]", content["groups"])

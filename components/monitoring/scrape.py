@@ -1,15 +1,20 @@
 """What is scraped: one object for each kind of target."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from components import memory_names
 from components.labels import selector_labels
 from components.monitoring import names
 from components.registries import STORE_PORT
+from components.settings_monitoring import MonitoringSettings
+from echo.ports import INTERNAL_PORT
 from replica_agent.ports import AGENT_PORT
 
 AGENTS = "replicas"
 STORE = "model-store"
+ECHO = "echo"
+MEMORY = "memory-database"
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,7 @@ class Monitor:
         port: name of the port.
         server: put the label `instance` of the pods into the label `server`, and `component` into `role`.
         port_number: of the pods, for network policies.
+        honour: what the target says of namespace, pod and container is about others, and counts.
     """
 
     name: str
@@ -33,6 +39,7 @@ class Monitor:
     port: str
     port_number: int
     server: bool = False
+    honour: bool = False
 
     def spec(self) -> dict[str, Any]:
         """Of the PodMonitor."""
@@ -46,13 +53,13 @@ class Monitor:
             "namespaceSelector": {"matchNames": [self.namespace]},
             "selector": {"matchLabels": self.selected},
             "podMetricsEndpoints": [
-                {"port": self.port, "path": "/metrics", "relabelings": relabelings, "honorLabels": False}
+                {"port": self.port, "path": "/metrics", "relabelings": relabelings, "honorLabels": self.honour}
             ],
         }
 
 
-def models(prefix: str, *, store: bool) -> list[Monitor]:
-    """What runs in the namespace for models: replicas (readers and writers) and the store."""
+def stack(prefix: str, *, store: bool, echo: bool, memory: bool) -> list[Monitor]:
+    """What the stack is there for: replicas (readers and writers), the store, the echo service, the memory."""
     namespace = f"{prefix}-models"
     agents = Monitor(
         AGENTS,
@@ -71,10 +78,27 @@ def models(prefix: str, *, store: bool) -> list[Monitor]:
         "http",
         STORE_PORT,
     )
-    return [agents, kept] if store else [agents]
+    asked = Monitor(
+        ECHO,
+        "echo",
+        namespace,
+        selector_labels(name="echo", instance=prefix, component="engine"),
+        "internal",
+        INTERNAL_PORT,
+    )
+    remembered = Monitor(
+        MEMORY,
+        MEMORY,
+        memory_names.namespace(prefix),
+        memory_names.database_pods(prefix),
+        "metrics",
+        memory_names.METRICS_PORT,
+    )
+    wanted = ((agents, True), (kept, store), (asked, echo), (remembered, memory))
+    return [one for one, there in wanted if there]
 
 
-def own(prefix: str, *, node_exporter: bool, responder: bool) -> list[Monitor]:
+def own(prefix: str, settings: MonitoringSettings) -> list[Monitor]:
     """The monitoring stack itself."""
     namespace = names.namespace_of(prefix)
 
@@ -86,9 +110,13 @@ def own(prefix: str, *, node_exporter: bool, responder: bool) -> list[Monitor]:
         part(names.PROMETHEUS, "web", names.PROMETHEUS_PORT, names.operated(names.PROMETHEUS)),
         part(names.ALERTMANAGER, "web", names.ALERTMANAGER_PORT, names.operated(names.ALERTMANAGER)),
     ]
-    if node_exporter:
-        chosen = names.selector(names.NODE_EXPORTER, prefix)
-        found.append(part(names.NODE_EXPORTER, "http", names.NODE_EXPORTER_PORT, chosen))
-    if responder:
-        found.append(part(names.RESPONDER, "http", names.RESPONDER_PORT, names.selector(names.RESPONDER, prefix)))
+    for name, number, wanted in (
+        (names.NODE_EXPORTER, names.NODE_EXPORTER_PORT, settings.node_exporter),
+        (names.RESPONDER, names.RESPONDER_PORT, settings.responder.enabled),
+        (names.BLACKBOX, names.BLACKBOX_PORT, settings.probes.enabled),
+        (names.KUBE_STATE, names.KUBE_STATE_PORT, settings.kube_state_metrics),
+    ):
+        if wanted:
+            one = part(name, "http", number, names.selector(name, prefix))
+            found.append(replace(one, honour=name == names.KUBE_STATE))
     return found

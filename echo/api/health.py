@@ -57,11 +57,21 @@ async def api_health(parts: Use) -> Response:
 
 @router.get("/dte/health", summary="Coherence of the memory layer")
 async def dte_health(parts: Use) -> dict[str, Any]:
-    """Tell whether it can be used; a space's coherence is for who may see that space, at /echo/state."""
+    """Tell the mean and the least coherence of the spaces that this replica measured, and how many they are.
+
+    As they were measured last, while learning: so this never waits for the database. No number is made up, and no
+    space is named.
+    """
     memories = parts.memories
     if memories is None:
         return {"status": "no memory", "coherence": None}
-    return {"status": "ok" if memories.up else "unavailable", "coherence": None}
+    found = memories.coherence
+    return {
+        "status": "ok" if memories.up else "memory unavailable",
+        "coherence": sum(found) / len(found) if found else None,
+        "least": min(found, default=None),
+        "spaces": len(found),
+    }
 
 
 def _not(why: str, found: dict[str, int]) -> Response:

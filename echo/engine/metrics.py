@@ -44,6 +44,9 @@ class EchoMetrics(RequestMetrics):
         )
         self.turns_waiting = self._gauge("memory_turns_waiting", "Turns that wait to be learned from")
         self.memory_up = self._gauge("memory_up", "1 while the memory store can be used; 0 too where there is none")
+        self.memory_coherence = self._gauge(
+            "memory_coherence", "Mean coherence of the spaces that this replica measured; NaN where it measured none"
+        )
         self.memory_listeners = self._gauge("memory_listeners", "Who listens to events of spaces")
         self.config_bad = self._gauge("config_bad", "1 while the files say what could not be applied")
 

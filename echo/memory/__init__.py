@@ -5,6 +5,7 @@ outputs are the frozen dataclasses of `echo.memory.records`, errors derive from 
 `status`. Deterministic, given a clock, an embedder and a source of random bytes.
 """
 
+from echo.memory.agreement import Agreement, Backlog, Bond, Disputed, Disputes, GivenUp
 from echo.memory.clock import Clock, system_clock
 from echo.memory.consolidation import ConsolidationPolicy
 from echo.memory.embedder import Embedder, HashEmbedder, OllamaEmbedder
@@ -15,6 +16,7 @@ from echo.memory.errors import (
     Fault,
     IdempotencyConflictError,
     InvalidInputError,
+    ReembeddedError,
     SchemaOutdatedError,
     SpaceExistsError,
     StoreUnavailableError,
@@ -71,6 +73,8 @@ from echo.memory.records import (
     Observation,
     Pattern,
     Query,
+    Reembedding,
+    ReembeddingReport,
     Retrieval,
     Snapshot,
     SpaceInfo,
@@ -80,22 +84,29 @@ from echo.memory.records import (
     WalkRequest,
     Why,
 )
+from echo.memory.snapshots import Advanced
 from echo.memory.space import MemorySpace
 from echo.memory.store import MemoryStore
 from echo.memory.weights import FadingWeights, RetrievalWeights
 from echo.memory.working import WorkingItem, WorkingMemory, WorkingMemoryReport
 
 __all__ = [
+    "Advanced",
+    "Agreement",
     "Arm",
     "ArmTrace",
     "Association",
     "AssociationKind",
+    "Backlog",
+    "Bond",
     "Clock",
     "ConsolidationPolicy",
     "ConsolidationReport",
     "Conversation",
     "ConversationPage",
     "Direction",
+    "Disputed",
+    "Disputes",
     "EchoMemoryError",
     "Edge",
     "Embedder",
@@ -110,6 +121,7 @@ __all__ = [
     "ForgettingAction",
     "ForgettingEntry",
     "ForgettingReport",
+    "GivenUp",
     "Goal",
     "GoalState",
     "HashEmbedder",
@@ -139,6 +151,9 @@ __all__ = [
     "PatternTier",
     "Query",
     "Recalled",
+    "ReembeddedError",
+    "Reembedding",
+    "ReembeddingReport",
     "Retrieval",
     "RetrievalWeights",
     "Revision",

@@ -14,7 +14,7 @@ from echo.memory.checks import Checker
 from echo.memory.clock import Clock
 from echo.memory.database import Database
 from echo.memory.embedder import Embedder, Vector, vectors_of
-from echo.memory.errors import EmbeddingMismatchError, UnknownSpaceError
+from echo.memory.errors import EmbeddingMismatchError, ReembeddedError, UnknownSpaceError
 from echo.memory.ids import IdMaker
 from echo.memory.limits import Limits
 
@@ -43,6 +43,8 @@ class Context:
     clock: Clock
     limits: Limits
     new_id: IdMaker
+    also: tuple[Embedder, ...] = ()
+    """Embedders of models that the space may come from, while it is re-embedded."""
     _row: SpaceRow | None = field(default=None, init=False)
 
     def checker(self) -> Checker:
@@ -93,12 +95,26 @@ class Context:
             return []
         row = await self.row()
         mine = self.embedder
-        if (mine.model, mine.width) != (row.embedding_model, row.width):
+        fitting = [one for one in (mine, *self.also) if (one.model, one.width) == (row.embedding_model, row.width)]
+        if not fitting:
             raise EmbeddingMismatchError(
                 f"the space {self.name!r} holds vectors of {row.embedding_model} ({row.width} dimensions), the "
                 f"embedder is {mine.model} ({mine.width}): use the space's model, or re-embed the space"
             )
-        return await vectors_of(mine, texts)
+        return await vectors_of(fitting[0], texts)
+
+    async def hold(self, connection: AsyncConnection, before: SpaceRow) -> None:
+        """Keep the space with its model until the transaction ends; for whoever writes vectors.
+
+        Raises:
+            EmbeddingMismatchError: the space was re-embedded meanwhile.
+        """
+        found = await database.one(connection, _HOLD, space=before.id)
+        if found is None:
+            raise UnknownSpaceError(self.name)
+        if found.generation != before.generation:
+            self._row = None
+            raise ReembeddedError(self.name)
 
     def same_vectors(self, before: SpaceRow, now: SpaceRow) -> None:
         """Refuse vectors that were made for what the space held a moment ago.
@@ -107,11 +123,10 @@ class Context:
             EmbeddingMismatchError: the space was re-embedded meanwhile.
         """
         if before.generation != now.generation:
-            raise EmbeddingMismatchError(
-                f"the space {self.name!r} came to {now.embedding_model} while this call ran; call again"
-            )
+            raise ReembeddedError(self.name)
 
 
+_HOLD = "SELECT generation FROM echo.spaces WHERE id = CAST(:space AS bigint) FOR KEY SHARE"
 _ENTER = """
 SELECT set_config('echo.space', id::text, true) AS entered, id, name, embedding_model, width, generation, vector_index,
     language::text AS language, created_at

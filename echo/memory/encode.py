@@ -17,7 +17,7 @@ from echo.memory.checks import Checker
 from echo.memory.context import Context, SpaceRow
 from echo.memory.database import wrapped
 from echo.memory.embedder import Vector
-from echo.memory.errors import IdempotencyConflictError, UnknownMemoryError
+from echo.memory.errors import IdempotencyConflictError, ReembeddedError, UnknownMemoryError
 from echo.memory.kinds import MemoryKind, Tier
 from echo.memory.limits import Limits
 from echo.memory.records import Encoded, NewMemory
@@ -43,10 +43,17 @@ class _Ready:
 
 async def encode(context: Context, memories: Iterable[NewMemory]) -> list[Encoded]:
     """Store memories in one transaction; see :meth:`echo.memory.MemorySpace.encode`."""
-    space = await context.row()
-    now = context.clock()
     checker = context.checker()
     given: list[NewMemory] = checker.many("memories", memories, NewMemory)
+    try:
+        return await _encode(context, checker, given)
+    except ReembeddedError:
+        return await _encode(context, context.checker(), given)
+
+
+async def _encode(context: Context, checker: Checker, given: Sequence[NewMemory]) -> list[Encoded]:
+    space = await context.row()
+    now = context.clock()
     ready = [_check(checker, f"memories[{i}]", one, context, space, now) for i, one in enumerate(given)]
     checker.done()
     if not ready:
@@ -58,6 +65,7 @@ async def encode(context: Context, memories: Iterable[NewMemory]) -> list[Encode
     vectors = {one.id: one.vector if one.vector is not None else made[one.id] for one in ready}
     async with context.transaction() as (connection, row):
         context.same_vectors(space, row)
+        await context.hold(connection, row)
         known = await _claim_keys(connection, row, ready, now)
         fresh = [one for one in ready if one.id not in known]
         await _supersede(connection, row, fresh, now)

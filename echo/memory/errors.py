@@ -106,6 +106,13 @@ class EmbeddingMismatchError(EchoMemoryError):
     status = 409
 
 
+class ReembeddedError(EmbeddingMismatchError):
+    """The space came to another model while a call ran; called again, it goes by the new one."""
+
+    def __init__(self, space: str) -> None:
+        super().__init__(f"the space {space!r} came to another embedding model while this call ran; call again")
+
+
 class EmbedderError(EchoMemoryError):
     """The embedder failed or gave something that is no vector."""
 

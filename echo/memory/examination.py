@@ -17,7 +17,7 @@ from echo.memory.encode import LOG, SUPERSEDE
 from echo.memory.forgetting import hide
 from echo.memory.kinds import AssociationKind, ForgettingAction, MemoryKind
 from echo.memory.likeness import Relation, Statement, newer, relation
-from echo.memory.retrieval import vector
+from echo.memory.retrieval import filters, vector
 from echo.memory.retrieval.vector import Found
 
 if TYPE_CHECKING:
@@ -109,13 +109,8 @@ def _earlier(one: Statement, other: Statement) -> bool:
 async def _neighbours(
     connection: AsyncConnection, space: SpaceRow, row: Row[Any], count: int, now: datetime, *, indexed: bool
 ) -> list[Found]:
-    parameters = {
-        **dict.fromkeys(("kinds", "tiers", "tags", "any_tags", "sessions", "sources", "since", "until", "valid_at")),
-        "any_validity": False,
-        "holds_at": now,
-    }
     found = await vector.nearest(
-        connection, space, row.embedding, count=count + 1, indexed=indexed, parameters=parameters
+        connection, space, row.embedding, count=count + 1, indexed=indexed, parameters=filters.current(now)
     )
     return [one for one in found if one.id != row.id][:count]
 

@@ -170,6 +170,7 @@ async def _purge(connection: AsyncConnection, space_id: int, ids: Sequence[UUID]
     await database.run(connection, _DROP_WORDS, space=space_id, ids=gone)
     await database.run(connection, _DROP_PATTERNS, space=space_id, ids=gone)
     await database.run(connection, _DROP_TRACES, space=space_id, ids=gone)
+    await database.run(connection, _FORGET_PLACES, space=space_id, ids=gone)
     await database.run(connection, _DROP_EXPERIENCES, space=space_id, ids=gone)
     await database.run(connection, _PURGE, space=space_id, ids=gone)
     named = set(ids)
@@ -250,28 +251,44 @@ SELECT m.id FROM echo.memories m
 WHERE m.space_id = CAST(:space AS bigint) AND m.state = 'forgotten' AND m.changed_at <= CAST(:before AS timestamptz)
 ORDER BY m.changed_at, m.id LIMIT CAST(:limit AS integer) FOR UPDATE SKIP LOCKED
 """
+# Two roads, each with an index of its own: one condition with OR would read the whole space for each memory.
 _WITH_DERIVED = """
 WITH RECURSIVE gone (id) AS (
     SELECT * FROM unnest(CAST(:ids AS uuid[]))
     UNION
-    SELECT m.id FROM gone g, echo.memories m
-    WHERE m.space_id = CAST(:space AS bigint) AND (m.merged_into = g.id OR m.source_ids @> ARRAY[g.id::text])
+    SELECT next.id FROM gone g CROSS JOIN LATERAL (
+        SELECT m.id FROM echo.memories m WHERE m.space_id = CAST(:space AS bigint) AND m.merged_into = g.id
+        UNION ALL
+        SELECT m.id FROM echo.origins o JOIN echo.memories m ON m.space_id = o.space_id AND m.id = o.memory_id
+        WHERE o.space_id = CAST(:space AS bigint) AND o.origin = g.id AND m.source_ids @> ARRAY[g.id::text]
+    ) next
 )
 SELECT id FROM gone
 """
-# A pattern that was seen nowhere else is named after the purged words.
-_DROP_PATTERNS = """
-DELETE FROM echo.patterns
-WHERE space_id = CAST(:space AS bigint) AND source_ids <> '{}' AND source_ids <@ CAST(:ids AS uuid[])
+_SEEN_IN = """
+space_id = CAST(:space AS bigint) AND id IN (
+    SELECT pattern_id FROM echo.pattern_memories
+    WHERE space_id = CAST(:space AS bigint) AND memory_id = ANY (CAST(:ids AS uuid[]))
+)
 """
-_DROP_TRACES = """
+# A pattern that was seen nowhere else is named after the purged words.
+_DROP_PATTERNS = f"""
+DELETE FROM echo.patterns WHERE {_SEEN_IN} AND source_ids <> '{{}}' AND source_ids <@ CAST(:ids AS uuid[])
+"""
+_DROP_TRACES = f"""
 UPDATE echo.patterns SET source_ids = ARRAY(
     SELECT one FROM unnest(source_ids) AS one WHERE one <> ALL (CAST(:ids AS uuid[]))
-) WHERE space_id = CAST(:space AS bigint) AND source_ids && CAST(:ids AS uuid[])
+) WHERE {_SEEN_IN} AND source_ids && CAST(:ids AS uuid[])
+"""
+_FORGET_PLACES = """
+DELETE FROM echo.pattern_memories WHERE space_id = CAST(:space AS bigint) AND memory_id = ANY (CAST(:ids AS uuid[]))
 """
 # An experience holds the words that its memories were made of.
 _DROP_EXPERIENCES = """
-DELETE FROM echo.experiences WHERE space_id = CAST(:space AS bigint) AND memory_ids && CAST(:ids AS uuid[])
+DELETE FROM echo.experiences WHERE space_id = CAST(:space AS bigint) AND id IN (
+    SELECT experience_id FROM echo.experience_memories
+    WHERE space_id = CAST(:space AS bigint) AND memory_id = ANY (CAST(:ids AS uuid[]))
+)
 """
 _PURGE = f"DELETE FROM echo.memories AS m WHERE {_MINE}"
 _LOGGED = """

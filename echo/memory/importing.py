@@ -74,6 +74,7 @@ class Importer:
         row = await self._context.row()
         try:
             async with self._context.transaction() as (connection, space):
+                await self._context.hold(connection, space)
                 made = 0
                 for sql in _WRITES[kind]:
                     found = await database.rows(

@@ -187,7 +187,10 @@ class ArmTrace:
 
 @dataclass(frozen=True, kw_only=True)
 class Why:
-    """Why a hit was found, and how its score came about: ``score = fused x importance x recency x strength``."""
+    """Why a hit was found, and how its score came about.
+
+    ``score = fused x importance x recency x strength x source``
+    """
 
     arms: tuple[ArmTrace, ...]
     fused: float
@@ -196,6 +199,8 @@ class Why:
     recency: float
     strength: float
     """The three factors; 1 where one is off."""
+    source: float = 1.0
+    """Above 1 where the query names the memory's source."""
     words: tuple[str, ...]
     """The query's word stems that it holds."""
     path: tuple[UUID, ...]
@@ -403,6 +408,32 @@ class Snapshot:
     coherence: float | None
     content: Mapping[str, Any]
     reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reembedding:
+    """A space on its way to another embedding model."""
+
+    embedding_model: str
+    width: int
+    done: int
+    """Memories that have their vector of it."""
+    total: int
+    """Memories of the space, whatever their state."""
+    started_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReembeddingReport:
+    """What one run of a re-embedding did."""
+
+    written: int
+    """Vectors."""
+    switched: bool
+    """Whether the space is with the new model now."""
+    waits_for_index: bool
+    """Every memory has its vector, and the space, which has an index, waits for one of these vectors: run
+    ``python -m echo.migrations indexes``, then go on."""
 
 
 @dataclass(frozen=True, kw_only=True)

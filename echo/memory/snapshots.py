@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +13,15 @@ from echo.memory.records import Snapshot
 
 STATES = "cognitive_states"
 IDENTITIES = "identity_snapshots"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Advanced:
+    """What a state becomes."""
+
+    content: Mapping[str, Any]
+    coherence: float | None = None
+    reason: str = ""
 
 
 async def save(
@@ -26,6 +36,27 @@ async def save(
     async with context.transaction() as (connection, row):
         [made] = await database.rows(
             connection, _SAVE[table], space=row.id, now=context.clock(), coherence=level, content=text, reason=why
+        )
+    return _snapshot(made)
+
+
+async def advance(context: Context, change: Callable[[Snapshot | None], Advanced | None]) -> Snapshot | None:
+    """Keep the state that follows from the latest one; see :meth:`echo.memory.MemorySpace.advance_state`."""
+    async with context.transaction() as (connection, row):
+        # Or two that learn at once would both go on from the same state, and one of them would be lost.
+        await database.run(connection, _ONE_ADVANCES, space=row.id)
+        found = await database.rows(connection, _LATEST[STATES], space=row.id, limit=1)
+        before = _snapshot(found[0]) if found else None
+        after = change(before)
+        if after is None:
+            return before
+        checker = context.checker()
+        text = checker.document("content", after.content, most_bytes=context.limits.state_bytes)
+        level = None if after.coherence is None else checker.number("coherence", after.coherence, 0, 1)
+        why = checker.label("reason", after.reason)
+        checker.done()
+        [made] = await database.rows(
+            connection, _SAVE[STATES], space=row.id, now=context.clock(), coherence=level, content=text, reason=why
         )
     return _snapshot(made)
 
@@ -59,6 +90,7 @@ def _snapshot(row: Any) -> Snapshot:
     )
 
 
+_ONE_ADVANCES = "SELECT pg_advisory_xact_lock(hashtextextended('echo.state', CAST(:space AS bigint)))"
 _SAVE = {
     table: f"""
 INSERT INTO echo.{table} (space_id, taken_at, coherence, content, reason)

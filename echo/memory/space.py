@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from echo.memory import (
+    agreement,
     associations,
     consolidation,
     conversations,
@@ -18,14 +19,17 @@ from echo.memory import (
     listing,
     overview,
     reading,
+    reembedding,
     revision,
     snapshots,
     touch,
     transfer,
     walk,
 )
+from echo.memory.agreement import Agreement, Backlog, Disputes, GivenUp
 from echo.memory.consolidation import ConsolidationPolicy
 from echo.memory.context import Context
+from echo.memory.embedder import Embedder
 from echo.memory.kinds import MemoryKind, PatternKind
 from echo.memory.life import (
     Conversation,
@@ -55,6 +59,8 @@ from echo.memory.records import (
     Observation,
     Pattern,
     Query,
+    Reembedding,
+    ReembeddingReport,
     Retrieval,
     Snapshot,
     SpaceInfo,
@@ -63,6 +69,7 @@ from echo.memory.records import (
     WalkRequest,
 )
 from echo.memory.retrieval import retrieve
+from echo.memory.snapshots import Advanced
 from echo.memory.weights import FadingWeights, RetrievalWeights
 
 
@@ -270,6 +277,29 @@ class MemorySpace:
         """Move fresh vectors into the space's HNSW index, where it has one; returns how many."""
         return await reading.index_fresh(self._context, batch)
 
+    async def reembed(
+        self, embedder: Embedder | None = None, *, batch: int = 256, most: int | None = None
+    ) -> ReembeddingReport:
+        """Bring the space to another embedding model, in the background of reads and writes.
+
+        New vectors are written beside the old ones, from each memory's content; then one transaction switches; then
+        the old ones are deleted. Until the switch everybody works with the old model. A run that was cut off, by a
+        kill too, goes on where it was when this is called again; two at once do the work twice and harm nothing.
+
+        Args:
+            embedder: of the new model; the store's own when None.
+            batch: memories of one transaction and of one question to the embedder.
+            most: stop after so many vectors, to go on later.
+
+        Raises:
+            EmbedderError: the embedder failed; what was written stays.
+        """
+        return await reembedding.reembed(self._context, embedder, batch=batch, most=most)
+
+    async def reembedding(self) -> Reembedding | None:
+        """How far the space is on its way to another model; None where it is on none."""
+        return await reembedding.progress(self._context)
+
     async def forget(self, *, dry_run: bool = False, limit: int = 10_000) -> ForgettingReport:
         """Forget what has faded below the threshold, each with its reason; it can be restored until it is purged."""
         return await forgetting.forget(self._context, self._fading, dry_run=dry_run, limit=limit)
@@ -347,6 +377,39 @@ class MemorySpace:
     async def identities(self, *, limit: int = 1) -> list[Snapshot]:
         """The latest identities, latest first."""
         return await snapshots.latest(self._context, snapshots.IDENTITIES, limit)
+
+    async def advance_state(self, change: Callable[[Snapshot | None], Advanced | None]) -> Snapshot | None:
+        """Keep the cognitive state that follows from the latest one; one at a time, so that none is lost.
+
+        Args:
+            change: makes it, quickly: others wait meanwhile. None leaves everything as it was.
+
+        Returns:
+            The latest state then; None where there is none yet.
+        """
+        return await snapshots.advance(self._context, change)
+
+    # How it hangs together
+
+    async def agreement(self) -> Agreement:
+        """How much of what supports and contradicts each other is kept to; reads every edge of the space."""
+        return await agreement.agreement(self._context)
+
+    async def disputes(self, *, limit: int = 200) -> Disputes:
+        """Contradictions that nobody settled, latest first, with what bears on them."""
+        return await agreement.disputes(self._context, limit)
+
+    async def give_up(self, given: Iterable[GivenUp]) -> int:
+        """End the validity of memories that others contradict, as of now; returns how many of them held.
+
+        Raises:
+            UnknownMemoryError: one is not there, or not live.
+        """
+        return await agreement.give_up(self._context, given)
+
+    async def backlog(self) -> Backlog:
+        """How much waits for a consolidation."""
+        return await agreement.backlog(self._context)
 
     # Moving house
 

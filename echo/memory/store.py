@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from typing import Self
 
 from echo.memory import database
@@ -18,7 +19,7 @@ from echo.memory.records import SpaceInfo
 from echo.memory.space import MemorySpace
 from echo.memory.weights import FadingWeights, RetrievalWeights
 
-MIGRATIONS_NEEDED = 4
+MIGRATIONS_NEEDED = 7
 """The version of the schema that this library needs at least; later ones only add."""
 
 
@@ -42,9 +43,11 @@ class MemoryStore:
         retrieval: RetrievalWeights,
         fading: FadingWeights,
         random: RandomBytes,
+        also: Sequence[Embedder] = (),
     ) -> None:
         self._db = db
         self._embedder = embedder
+        self._also = tuple(also)
         self._clock = clock
         self._limits = limits
         self._retrieval = retrieval
@@ -57,6 +60,7 @@ class MemoryStore:
         url: str,
         *,
         embedder: Embedder,
+        also: Sequence[Embedder] = (),
         clock: Clock = system_clock,
         limits: Limits | None = None,
         retrieval: RetrievalWeights | None = None,
@@ -72,6 +76,7 @@ class MemoryStore:
             url: ``postgresql://ROLE:PASSWORD@HOST/DATABASE?sslmode=verify-full&sslrootcert=FILE``, with a role that
                 row-level security binds: neither the owner nor a superuser.
             embedder: makes the vectors of what comes without one.
+            also: embedders for spaces that are of another model still, until they are re-embedded.
             clock: tells the time; a test gives its own.
             limits: bounds on inputs.
             retrieval: weights of retrieval.
@@ -94,6 +99,7 @@ class MemoryStore:
             retrieval=retrieval if retrieval is not None else RetrievalWeights(),
             fading=fading if fading is not None else FadingWeights(),
             random=random,
+            also=also,
         )
         try:
             await store.check()
@@ -148,7 +154,8 @@ class MemoryStore:
         Args:
             name: 1 to 63 of a-z, 0-9, dot, underscore and dash.
             language: a text search configuration of the database; ``simple`` stems nothing.
-            exist_ok: take one that is there, if its model, width and language are the same.
+            exist_ok: take one that is there, if its language is the same and one of the embedders is of its model and
+                width.
 
         Raises:
             InvalidInputError: the name or the language is none.
@@ -174,7 +181,8 @@ class MemoryStore:
         if row is None:
             raise SpaceExistsError(f"the space {name!r} was deleted while it was made; create it again")
         info = SpaceInfo(**database.fields(row))
-        same = (info.embedding_model, info.width) == (self._embedder.model, width)
+        mine = [(one.model, one.width) for one in (self._embedder, *self._also)]
+        same = (info.embedding_model, info.width) in mine
         if made is None and not (exist_ok and same and info.language == text):
             raise SpaceExistsError(
                 f"there is a space {name!r}, for {info.embedding_model} ({info.width} dimensions, {info.language})"
@@ -194,6 +202,7 @@ class MemoryStore:
             clock=self._clock,
             limits=self._limits,
             new_id=self._new_id,
+            also=self._also,
         )
         return MemorySpace(context, retrieval=self._retrieval, fading=self._fading)
 

@@ -22,6 +22,8 @@ class RetrievalWeights:
     recency: float = 0.0
     strength: float = 0.0
     """Bounds of the factors: a factor goes from 1 - bound to 1 + bound; 0 turns it off."""
+    source: float = 0.2
+    """What a memory gains whose source is named in the query, such as the speaker who is asked about."""
     recency_days: float = 30.0
     """Age at which recency has come down to 1/e."""
     seeds: int = 10

@@ -21,6 +21,9 @@ from echo.migrations import indexes
 from echo.migrations.runner import MigrationError, migrate, status
 from echo.migrations.steps import LATEST
 
+MEMORY = "1GB"
+"""Of the database, that building one index may take."""
+
 
 def database_url() -> str:
     """The URL of the database.
@@ -41,7 +44,7 @@ def _say(line: str) -> None:
     sys.stdout.write(f"{line}\n")
 
 
-async def run(command: str, role: str | None) -> int:
+async def run(command: str, role: str | None, memory: str = MEMORY) -> int:
     """Run one command; returns the exit code."""
     connection = await connect(database_url(), timeout=30)
     try:
@@ -53,7 +56,7 @@ async def run(command: str, role: str | None) -> int:
             sys.stdout.write("the schema is up to date\n" if behind <= 0 else f"{behind} steps are to be run\n")
             return 0 if behind <= 0 else 3
         if command == "indexes":
-            done = await indexes.build(connection, say=_say)
+            done = await indexes.build(connection, memory=memory, say=_say)
             _say(f"{len(done)} indexes were built")
             return 0
         version = await migrate(connection, service_role=role, say=_say)
@@ -68,9 +71,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m echo.migrations", description=__doc__)
     parser.add_argument("command", nargs="?", default="up", choices=("up", "status", "indexes"))
     parser.add_argument("--service-role", default=os.environ.get("ECHO_SERVICE_ROLE"))
+    parser.add_argument("--memory", default=MEMORY, help="of the database, that building one index may take")
     given = parser.parse_args()
     try:
-        return asyncio.run(run(given.command, given.service_role))
+        return asyncio.run(run(given.command, given.service_role, given.memory))
     except (MigrationError, OSError, asyncpg.PostgresError) as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -8,6 +8,7 @@ the schema's owner, since the service's role may not change the schema.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from echo.driver import Connection
 
@@ -40,36 +41,81 @@ async def build(
     try:
         await connection.execute("SELECT set_config('maintenance_work_mem', $1, false)", memory)
         await connection.execute("SELECT set_config('max_parallel_maintenance_workers', $1, false)", str(workers))
+        await _drop_dead(connection, say)
         for space in await connection.fetch(
             "SELECT id, name, width, generation, vector_index FROM echo.spaces ORDER BY id"
         ):
-            name = f"embeddings_hnsw_{space['id']}_{space['generation']}"
-            whole = await connection.fetchval(
-                "SELECT i.indisvalid FROM pg_index i WHERE i.indexrelid = to_regclass('echo.' || $1)", name
-            )
-            if whole and space["vector_index"]:
-                continue
             await connection.execute("SELECT set_config('echo.space', $1, false)", str(space["id"]))
-            held = await connection.fetchval("SELECT COALESCE(sum(memories), 0) FROM echo.counters")
+            held = int(await connection.fetchval("SELECT COALESCE(sum(memories), 0) FROM echo.counters"))
             if held < at_least:
                 continue
-            if not whole:
-                say(f"building the index of {space['name']} ({held} memories)")
-                # What a build that was cut short leaves is invalid and only costs.
-                await connection.execute(f"DROP INDEX CONCURRENTLY IF EXISTS echo.{name}")
-                await connection.execute(_create(name, space["id"], space["generation"], space["width"]))
-            await connection.execute("UPDATE echo.spaces SET vector_index = true WHERE id = $1", space["id"])
-            done.append(space["name"])
+            now = _Wanted(space["name"], space["id"], space["generation"], space["width"], held)
+            done += await _bring(connection, now, say)
+            await connection.execute(
+                "UPDATE echo.spaces SET vector_index = true WHERE id = $1 AND generation = $2 AND NOT vector_index",
+                space["id"], space["generation"],
+            )  # fmt: skip
+            # A space on its way to another model switches once its new vectors have an index too.
+            ahead = await connection.fetchrow("SELECT generation, width, done FROM echo.reembeddings")
+            if ahead is not None and ahead["done"] >= held:
+                what = f"{space['name']}, its next vectors"
+                ahead_of_it = _Wanted(what, space["id"], ahead["generation"], ahead["width"], held)
+                done += await _bring(connection, ahead_of_it, say)
     finally:
         await connection.execute("SELECT set_config('echo.space', '', false)")
         await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
     return done
 
 
-def _create(name: str, space: int, generation: int, width: int) -> str:
+@dataclass(frozen=True)
+class _Wanted:
+    """An index that there is to be."""
+
+    what: str
+    space: int
+    generation: int
+    width: int
+    held: int
+
+    @property
+    def name(self) -> str:
+        return f"embeddings_hnsw_{self.space}_{self.generation}"
+
+
+async def _bring(connection: Connection, wanted: _Wanted, say: Callable[[str], None]) -> list[str]:
+    """Build an index, unless it is there; returns what was built."""
+    if await connection.fetchval(
+        "SELECT i.indisvalid FROM pg_index i WHERE i.indexrelid = to_regclass('echo.' || $1)", wanted.name
+    ):
+        return []
+    say(f"building the index of {wanted.what} ({wanted.held} memories)")
+    # What a build that was cut short leaves is invalid and only costs.
+    await connection.execute(f"DROP INDEX CONCURRENTLY IF EXISTS echo.{wanted.name}")
+    await connection.execute(_create(wanted))
+    return [wanted.what]
+
+
+async def _drop_dead(connection: Connection, say: Callable[[str], None]) -> None:
+    """Drop the indexes of deleted spaces and of replaced vectors: every write looks at them."""
+    spaces = {row["id"]: row["generation"] for row in await connection.fetch("SELECT id, generation FROM echo.spaces")}
+    for row in await connection.fetch(_OURS):
+        name = str(row["name"])
+        space, generation = (int(part) for part in name.removeprefix("embeddings_hnsw_").split("_"))
+        if space not in spaces or generation < spaces[space]:
+            say(f"dropping {name}, which nothing needs")
+            await connection.execute(f"DROP INDEX CONCURRENTLY IF EXISTS echo.{name}")
+
+
+def _create(wanted: _Wanted) -> str:
     return (
-        f"CREATE INDEX CONCURRENTLY {name} ON echo.embeddings "
-        f"USING hnsw ((embedding::halfvec({int(width)})) halfvec_cosine_ops) "
+        f"CREATE INDEX CONCURRENTLY {wanted.name} ON echo.embeddings "
+        f"USING hnsw ((embedding::halfvec({int(wanted.width)})) halfvec_cosine_ops) "
         f"WITH (m = {M}, ef_construction = {EF_CONSTRUCTION}) "
-        f"WHERE space_id = {int(space)} AND generation = {int(generation)} AND live AND NOT fresh"
+        f"WHERE space_id = {int(wanted.space)} AND generation = {int(wanted.generation)} AND live AND NOT fresh"
     )
+
+
+_OURS = r"""
+SELECT indexname AS name FROM pg_indexes
+WHERE schemaname = 'echo' AND tablename = 'embeddings' AND indexname ~ '^embeddings_hnsw_\d+_\d+$' ORDER BY 1
+"""

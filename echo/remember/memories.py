@@ -19,6 +19,7 @@ __all__ = ["Memories"]
 _LOOK_S = 1.0
 _POOL_WAIT_S = 5.0
 _STATEMENT_S = 20.0
+_MEASURED = 10_000
 
 
 class Memories:
@@ -40,6 +41,7 @@ class Memories:
         self._store: MemoryStore | None = None
         self._opened = ""
         self._known: set[str] = set()
+        self._coherence: dict[str, float] = {}
         self._closed_until = 0.0
 
     @property
@@ -77,9 +79,22 @@ class Memories:
             self._known.add(name)
         return store.space(name)
 
+    def measured(self, name: str, coherence: float | None) -> None:
+        """Note how coherent a space was found."""
+        if coherence is not None:
+            self._coherence[name] = coherence
+            while len(self._coherence) > _MEASURED:
+                self._coherence.pop(next(iter(self._coherence)))
+
+    @property
+    def coherence(self) -> tuple[float, ...]:
+        """Of the spaces that this replica measured, as measured last."""
+        return tuple(self._coherence.values())
+
     def forget_known(self, name: str) -> None:
         """Look anew whether a space is there."""
         self._known.discard(name)
+        self._coherence.pop(name, None)
 
     async def run(self) -> None:
         """Keep the store open, for ever; open it anew when its URL changes, as passwords do."""

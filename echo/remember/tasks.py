@@ -139,6 +139,7 @@ class Learner:
             # First what can be repeated: the turn's key brings the same memory.
             learned = await memories.mind.learn(space, lived, now)
             self.touched.add(task.space)
+            memories.measured(task.space, learned.coherence)
             for one in learned.memories:
                 memories.hub.publish(task.space, "memory", id=str(one), what="learned")
             memories.hub.publish(task.space, "state")
@@ -163,13 +164,15 @@ class Learner:
             for name in spaces:
                 try:
                     space = await self.memories.space(name)
-                    report = await space.consolidate()
+                    rested = await self.memories.mind.rest(space, self.memories.now())
                     await space.index_fresh()
-                    faded = await space.forget()
                 except EchoMemoryError as error:
                     self.touched.add(name)
                     event("not_tidied", level=logging.WARNING, cause=type(error).__name__)
                     continue
-                self.memories.hub.publish(name, "consolidated", merged=len(report.merged))
-                if faded.faded:
-                    self.memories.hub.publish(name, "forgotten", number=len(faded.faded))
+                if rested is None:
+                    continue
+                self.memories.measured(name, rested.coherence)
+                self.memories.hub.publish(name, "consolidated", merged=rested.merged)
+                if rested.forgotten:
+                    self.memories.hub.publish(name, "forgotten", number=rested.forgotten)

@@ -140,6 +140,8 @@ def latest(item: Item, facts: Facts) -> Iterator[Finding]:
                 "ghcr.io/echorator/",
                 "registry.k8s.io/",
                 "ghcr.io/cloudnative-pg/",
+                "nvcr.io/nvidia/k8s-device-plugin",
+                "docker.io/rocm/k8s-device-plugin",
                 "quay.io/prometheus/",
                 "quay.io/prometheus-operator/",
             ],

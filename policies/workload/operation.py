@@ -117,7 +117,8 @@ def liveness(item: Item, _: Facts) -> Iterator[Finding]:
     parameters={
         "least": Parameter(2.0, "Replicas at least."),
         "single": Parameter(
-            ["model-store", "prometheus-operator", "responder"], "Names of workloads that have one replica by design."
+            ["blackbox-exporter", "kube-state-metrics", "model-store", "prometheus-operator", "responder"],
+            "Names of workloads that have one replica by design.",
         ),
     },
 )

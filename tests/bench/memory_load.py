@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,27 +25,45 @@ class Load:
     count: int
     seed: int = 1
 
+    @functools.cache  # noqa: B019  (a bench has two loads)
     def _centres(self) -> NDArray[np.float32]:
         return np.random.default_rng(self.seed).normal(size=(_CLUSTERS, WIDTH)).astype(np.float32)
 
-    def batches(self, size: int = 1_000) -> Iterator[list[NewMemory]]:
-        """The memories, with vectors around the centres and words by Zipf's law."""
-        centres = self._centres()
-        rng = np.random.default_rng(self.seed + 1)
-        for start in range(0, self.count, size):
-            number = min(size, self.count - start)
-            vectors = self._around(rng, centres, number)
-            words = self._words(rng, number)
+    def batches(self, size: int = 1_000, *, start: int = 0) -> Iterator[list[NewMemory]]:
+        """The memories from ``start`` on, with vectors around the centres and words by Zipf's law."""
+        for first in range(start, self.count, size):
+            number = min(size, self.count - first)
+            vectors, words = self.batch(first, number)
             yield [
                 NewMemory(
                     content=" ".join(f"word{word}" for word in row),
                     embedding=vector,
-                    idempotency_key=f"{start + i}",
-                    session=f"s{(start + i) // 20}",
-                    tags=["rare"] if (start + i) % 1_000 == 0 else [],
+                    idempotency_key=f"{self.seed}-{first + i}",
+                    source_ids=[f"{first + i}"],
+                    session=f"s{(first + i) // 20}",
+                    tags=["rare"] if (first + i) % 1_000 == 0 else [],
                 )
                 for i, (vector, row) in enumerate(zip(vectors, words, strict=True))
             ]
+
+    def batch(self, first: int, number: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Vectors and words of some memories; the same whichever came before, so that a load can be gone on with."""
+        rng = np.random.default_rng((self.seed, first))
+        return self._around(rng, self._centres(), number), self._words(rng, number)
+
+    def nearest(self, questions: Sequence[NDArray[np.float32]], number: int, *, size: int = 1_000) -> list[set[int]]:
+        """The places of the memories nearest to each question by cosine, every one looked at."""
+        asked = np.stack([one / np.linalg.norm(one) for one in questions])
+        best = np.full((len(asked), number), -2.0, np.float32)
+        places = np.full((len(asked), number), -1, np.int64)
+        for first in range(0, self.count, size):
+            vectors, _ = self.batch(first, min(size, self.count - first))
+            cosines = asked @ (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).T
+            every = np.concatenate([best, cosines], axis=1)
+            named = np.concatenate([places, np.tile(np.arange(first, first + len(vectors)), (len(asked), 1))], axis=1)
+            kept = np.argpartition(-every, number - 1, axis=1)[:, :number]
+            best, places = np.take_along_axis(every, kept, 1), np.take_along_axis(named, kept, 1)
+        return [set(map(int, row)) for row in places]
 
     def questions(self, number: int) -> list[tuple[str, NDArray[np.float32]]]:
         """Questions of six words each, with vectors from the same clusters."""

@@ -1,135 +1,189 @@
-"""How fast a memory is, and how large: encode, index, retrieve, against an exact search."""
+"""How fast a memory is, and how large: encode, index, retrieve, against an exact search.
+
+Work is done in steps that are noted in a file, so that a run that ends early is gone on with by the next.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from echo.driver import connect
-from echo.memory import Arm, Filter, HashEmbedder, MemorySpace, MemoryStore, NewMemory, Query, RetrievalWeights
+from echo.memory import Arm, Filter, HashEmbedder, MemorySpace, MemoryStore, Query, RetrievalWeights
 from echo.migrations import indexes
 from tests.bench.memory_load import WIDTH, Load
 from tests.support.postgres import OWNER, SERVICE, Postgres
 
 SPACE = "bench"
 WARM = 50
+EXACT_QUESTIONS = 100
+CLIENTS = 1_000
+Asked = Sequence[tuple[str, NDArray[np.float32]]]
 
 
-@dataclass(frozen=True)
-class Figures:
-    """What one size measured."""
+@dataclass
+class Notes:
+    """What was measured so far, in a file."""
 
+    file: Path
+    values: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    def __post_init__(self) -> None:
+        if self.file.exists():
+            self.values = json.loads(self.file.read_text())
+
+    def put(self, name: str, value: object) -> None:
+        """Note a value."""
+        self.values[name] = value
+        self.file.write_text(json.dumps(self.values, indent=1))
+
+
+class OutOfTimeError(Exception):
+    """The time of this run is over; the next goes on."""
+
+
+@dataclass
+class Speed:
+    """One size, measured in steps."""
+
+    postgres: Postgres
+    database: str
     count: int
-    encode_per_s: float
-    encode_indexed_per_s: float
-    """The same, once the space has its index: new vectors wait in the fresh part."""
-    index_s: float
-    milliseconds: dict[str, tuple[float, float]]
-    """Way to retrieve: (p50, p95)."""
-    recall_10: float
-    megabytes: dict[str, float]
+    notes: Notes
+    seconds: float
+    began: float = field(default_factory=time.monotonic)
 
-    def lines(self) -> list[str]:
-        """As rows of a table."""
-        found = [
-            f"| {self.count:,} | encode, memories/s | {self.encode_per_s:,.0f} |",
-            f"| {self.count:,} | encode beside an index, memories/s | {self.encode_indexed_per_s:,.0f} |",
-            f"| {self.count:,} | build the index, s | {self.index_s:.1f} |",
-            f"| {self.count:,} | recall@10 against exact | {self.recall_10:.4f} |",
-        ]
-        found += [
-            f"| {self.count:,} | {way}, p50 / p95 ms | {low:.1f} / {high:.1f} |"
-            for way, (low, high) in self.milliseconds.items()
-        ]
-        return found + [f"| {self.count:,} | {part}, MB | {size:,.0f} |" for part, size in self.megabytes.items()]
+    async def run(self, questions: int) -> list[str]:
+        """Do what is left; returns the rows of a table.
 
+        Raises:
+            OutOfTimeError: there is more to do.
+        """
+        async with await MemoryStore.open(
+            self.postgres.url(self.database, SERVICE), embedder=HashEmbedder(WIDTH), statement_timeout_s=600,
+            pool_timeout_s=600,
+        ) as store:  # fmt: skip
+            await store.create_space(SPACE, exist_ok=True)
+            space = store.space(SPACE)
+            await self._fill(space)
+            await self._index()
+            asked = Load(self.count).questions(questions + WARM)
+            for name, more in _WAYS.items():
+                await self._ask(space, name, asked, more)
+            await self._recall(space, asked[:EXACT_QUESTIONS])
+            await self._many(space, asked)
+            await self._beside(space)
+        return self._lines()
 
-async def measure(postgres: Postgres, database: str, count: int, questions: int) -> Figures:
-    """Fill a space, build its index, ask."""
-    load = Load(count)
-    async with await MemoryStore.open(
-        postgres.url(database, SERVICE), embedder=HashEmbedder(WIDTH), statement_timeout_s=600
-    ) as store:
-        await store.create_space(SPACE)
-        space = store.space(SPACE)
-        rate = await _fill(space, load)
-        owner = await connect(postgres.url(database, OWNER), timeout=30)
+    def _in_time(self) -> None:
+        if time.monotonic() - self.began > self.seconds:
+            raise OutOfTimeError
+
+    async def _fill(self, space: MemorySpace) -> None:
+        rates: list[float] = self.notes.values.get("encode, memories/s by 100,000", [])
+        spent, done = self.notes.values.get("filling", [0.0, 0])
+        for batch in Load(self.count).batches(start=done):
+            self._in_time()
+            began = time.perf_counter()
+            await space.encode(batch)
+            spent += time.perf_counter() - began
+            done += len(batch)
+            self.notes.put("filling", [spent, done])
+            if done % 100_000 == 0 or done == self.count:
+                rates.append(round((done % 100_000 or 100_000) / spent))
+                spent = 0.0
+                self.notes.put("encode, memories/s by 100,000", rates)
+                self.notes.put("filling", [spent, done])
+
+    async def _index(self) -> None:
+        if "index, s" in self.notes.values:
+            return
+        self._in_time()
+        owner = await connect(self.postgres.url(self.database, OWNER), timeout=30)
         try:
             await owner.execute("VACUUM ANALYZE")
             began = time.perf_counter()
-            await indexes.build(owner, at_least=1, say=lambda _: None)
-            took = time.perf_counter() - began
-            sizes = await owner.fetch(_SIZES)
+            await indexes.build(owner, at_least=1, memory="3GB", say=lambda _: None)
+            took = round(time.perf_counter() - began, 1)
+            for row in await owner.fetch(_SIZES):
+                self.notes.put(f"{row['part']}, MB", round(float(row["mb"])))
+            self.notes.put("index, s", took)
         finally:
             await owner.close()
-        asked = load.questions(questions + WARM)
-        ways = {
-            "vector": [Arm.VECTOR],
-            "words": [Arm.TEXT],
-            "all": list(Arm),
-        }
-        milliseconds: dict[str, tuple[float, float]] = {}
-        for name, arms in ways.items():
-            milliseconds[name] = await _times(
-                space,
-                [Query(text=t, embedding=v, arms=arms, touch=False) for t, v in asked],  # pyright: ignore[reportArgumentType]
-            )
-        milliseconds["all, counted as accessed"] = await _times(
-            space,
-            [Query(text=t, embedding=v) for t, v in asked],  # pyright: ignore[reportArgumentType]
-        )
-        milliseconds["all, by a tag of 1 in 1,000"] = await _times(
-            space,
-            [Query(text=t, embedding=v, where=Filter(tags=["rare"]), touch=False) for t, v in asked],  # pyright: ignore[reportArgumentType]
-        )
-        recall = await _recall(space, asked[: min(100, questions)])
-        second = await _fill(space, Load(min(count, 10_000), seed=9), prefix="again-")
-    return Figures(count, rate, second, took, milliseconds, recall, {row["part"]: row["mb"] for row in sizes})
 
+    async def _ask(self, space: MemorySpace, name: str, asked: Asked, more: dict[str, Any]) -> None:
+        if name in self.notes.values:
+            return
+        self._in_time()
+        spent: list[float] = []
+        for text, vector in asked:
+            query = Query(text=text, embedding=vector, **{"touch": False, **more})  # pyright: ignore[reportArgumentType]
+            began = time.perf_counter()
+            found = await space.retrieve(query)
+            spent.append((time.perf_counter() - began) * 1_000)
+            assert found.hits or Arm.TEXT in query.arms
+        self.notes.put(name, [round(float(one), 1) for one in np.percentile(spent[WARM:], [50, 95])])
 
-async def _fill(space: MemorySpace, load: Load, prefix: str = "") -> float:
-    spent = 0.0
-    done = 0
-    for batch in load.batches():
-        keyed = batch if not prefix else [_renamed(one, prefix) for one in batch]
+    async def _recall(self, space: MemorySpace, asked: Asked) -> None:
+        if "recall@10 against exact" in self.notes.values:
+            return
+        self._in_time()
+        wanted = Load(self.count).nearest([vector for _, vector in asked], 10)
+        same = 0
+        for (_, vector), places in zip(asked, wanted, strict=True):
+            query = Query(embedding=vector, arms=[Arm.VECTOR], limit=10, touch=False)  # pyright: ignore[reportArgumentType]
+            hits = (await space.retrieve(query, weights=RetrievalWeights(exact_below=0))).hits
+            same += len(places & {int(hit.memory.source_ids[0]) for hit in hits})
+        self.notes.put("recall@10 against exact", round(same / (10 * len(asked)), 4))
+
+    async def _many(self, space: MemorySpace, asked: Asked) -> None:
+        """A thousand clients at once on ten connections: every one is answered."""
+        name = f"{CLIENTS:,} clients at once, answers/s"
+        if name in self.notes.values:
+            return
+        self._in_time()
+        queries = [Query(text=text, embedding=vector, touch=False) for text, vector in asked]  # pyright: ignore[reportArgumentType]
         began = time.perf_counter()
-        made = await space.encode(keyed)
-        spent += time.perf_counter() - began
-        done += len(made)
-    return done / spent
+        answers = await asyncio.gather(*(space.retrieve(queries[i % len(queries)]) for i in range(CLIENTS)))
+        assert all(answer.hits for answer in answers)
+        self.notes.put(name, round(CLIENTS / (time.perf_counter() - began)))
 
+    async def _beside(self, space: MemorySpace) -> None:
+        """Encoding once the space has its index: new vectors wait in the fresh part."""
+        name = "encode beside an index, memories/s"
+        if name in self.notes.values:
+            return
+        self._in_time()
+        spent, made = 0.0, 0
+        for batch in Load(min(self.count, 10_000), seed=9).batches():
+            began = time.perf_counter()
+            made += len(await space.encode(batch))
+            spent += time.perf_counter() - began
+        self.notes.put(name, round(made / spent))
 
-def _renamed(memory: NewMemory, prefix: str) -> NewMemory:
-    return replace(memory, idempotency_key=f"{prefix}{memory.idempotency_key}")
-
-
-async def _times(space: MemorySpace, queries: Sequence[Query]) -> tuple[float, float]:
-    spent: list[float] = []
-    for query in queries:
-        began = time.perf_counter()
-        found = await space.retrieve(query)
-        spent.append((time.perf_counter() - began) * 1_000)
-        assert found.hits or Arm.TEXT in query.arms
-    low, high = np.percentile(spent[WARM:], [50, 95])
-    return float(low), float(high)
-
-
-async def _recall(space: MemorySpace, asked: Sequence[tuple[str, object]]) -> float:
-    exact = RetrievalWeights(exact_below=1 << 40)
-    same = 0
-    for _, vector in asked:
-        query = Query(embedding=vector, arms=[Arm.VECTOR], limit=10, touch=False)  # pyright: ignore[reportArgumentType]
-        one, other = [
-            {hit.memory.id for hit in (await space.retrieve(query, weights=weights)).hits}
-            for weights in (RetrievalWeights(exact_below=0), exact)
+    def _lines(self) -> list[str]:
+        shown = {name: value for name, value in self.notes.values.items() if name != "filling"}
+        return [
+            f"| {self.count:,} | {name} | {' / '.join(map(str, value)) if isinstance(value, list) else value} |"  # pyright: ignore[reportUnknownArgumentType]
+            for name, value in shown.items()
         ]
-        same += len(one & other)
-    return same / (10 * len(asked))
 
 
+_WAYS: dict[str, dict[str, Any]] = {
+    "vector, p50 / p95 ms": {"arms": [Arm.VECTOR]},
+    "words, p50 / p95 ms": {"arms": [Arm.TEXT]},
+    "all, p50 / p95 ms": {},
+    "all, counted as accessed, p50 / p95 ms": {"touch": True},
+    "all, by a tag of 1 in 1,000, p50 / p95 ms": {"where": Filter(tags=["rare"])},
+}
 _SIZES = """
 SELECT relname AS part, pg_total_relation_size(c.oid) / 1e6 AS mb FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'echo' AND c.relkind = 'r'

@@ -16,6 +16,8 @@ from tests.bench.retrieval_arms import BM25, Stems, Vectors, additive, best, cos
 
 CUTS = (5, 10, 20)
 BATCH = 500
+BESIDE = 2
+"""Turns before one that are its context."""
 Embed = Callable[[Sequence[str]], Vectors]
 
 
@@ -48,8 +50,8 @@ class Scores:
         return " ".join(parts)
 
 
-def as_memory(turn: Turn, before: Turn | None, vector: Vectors) -> NewMemory:
-    """A turn as one memory; the turn before and the session's date are its context."""
+def as_memory(turn: Turn, before: Sequence[Turn], vector: Vectors) -> NewMemory:
+    """A turn as one memory; the turns before and the session's date are its context."""
     return NewMemory(
         content=turn.said,
         context=context_of(turn, before),
@@ -61,10 +63,16 @@ def as_memory(turn: Turn, before: Turn | None, vector: Vectors) -> NewMemory:
     )
 
 
-def context_of(turn: Turn, before: Turn | None) -> str:
-    """What stands beside a turn."""
-    same = before is not None and before.session == turn.session
-    return f"{turn.date}\n{before.said}" if before is not None and same else turn.date
+def context_of(turn: Turn, before: Sequence[Turn]) -> str:
+    """What stands beside a turn: the session's date and what was said just before."""
+    return "\n".join([turn.date, *(one.said for one in before)])
+
+
+def befores(turns: Sequence[Turn]) -> list[list[Turn]]:
+    """For each turn, those of its session just before it."""
+    return [
+        [one for one in turns[max(0, i - BESIDE) : i] if one.session == turn.session] for i, turn in enumerate(turns)
+    ]
 
 
 async def stems(url: str, texts: Sequence[str]) -> list[Stems]:
@@ -109,16 +117,10 @@ async def run(
 
 async def _encode(space: MemorySpace, conversation: Conversation, embed: Embed) -> None:
     turns = conversation.turns
-    befores = [None, *turns[:-1]]
     vectors = embed([turn.said for turn in turns])
-    batch = [as_memory(*each) for each in zip(turns, befores, vectors, strict=True)]
+    batch = [as_memory(*each) for each in zip(turns, befores(turns), vectors, strict=True)]
     for start in range(0, len(batch), BATCH):
         await space.encode(batch[start : start + BATCH])
-
-
-def embedded(turn: Turn, before: Turn | None) -> str:
-    """A turn with what stands beside it."""
-    return f"{context_of(turn, before)}\n{turn.said}"
 
 
 async def _references(url: str, conversation: Conversation, embed: Embed, scores: dict[str, Scores]) -> None:
@@ -127,24 +129,20 @@ async def _references(url: str, conversation: Conversation, embed: Embed, scores
     plain = await stems(url, [f"{turn.said} {turn.date}" for turn in turns])
     asked = await stems(url, [question.text for question in conversation.questions])
     words = BM25(plain)
-    beside = BM25(await stems(url, [embedded(*each) for each in zip(turns, [None, *turns[:-1]], strict=True)]))
+    around = [f"{context_of(*each)}\n{each[0].said}" for each in zip(turns, befores(turns), strict=True)]
+    beside = BM25(await stems(url, around))
     vectors = embed([turn.said for turn in turns])
-    around = embed([embedded(turn, before) for turn, before in zip(turns, [None, *turns[:-1]], strict=True)])
     questions = embed([question.text for question in conversation.questions])
     for question, stemmed, vector in zip(conversation.questions, asked, questions, strict=True):
-        bm25 = words.scores(stemmed)
-        for suffix, held in (("", vectors), (" with context", around)):
-            cosine = cosines(held, vector)
-            ranked = {
-                f"vector alone{suffix}": best(cosine, max(CUTS)),
-                f"mem0's scheme{suffix}": additive(cosine, bm25, len(stemmed), max(CUTS)),
-            }
-            if not suffix:
-                ranked["BM25 alone"] = best(bm25, max(CUTS), above=0)
-                ranked["BM25 alone with context"] = best(beside.scores(stemmed), max(CUTS), above=0)
-            for name, places in ranked.items():
-                found = [ids[i] for i in places]
-                scores.setdefault(name, Scores()).add(found, question.evidence, question.category)
+        cosine = cosines(vectors, vector)
+        ranked = {"vector alone": best(cosine, max(CUTS))}
+        for suffix, scored in (("", words), (" with context", beside)):
+            bm25 = scored.scores(stemmed)
+            ranked[f"BM25 alone{suffix}"] = best(bm25, max(CUTS), above=0)
+            ranked[f"mem0's scheme{suffix}"] = additive(cosine, bm25, len(stemmed), max(CUTS))
+        for name, places in ranked.items():
+            found = [ids[i] for i in places]
+            scores.setdefault(name, Scores()).add(found, question.evidence, question.category)
 
 
 def unit(vectors: Sequence[Sequence[float]]) -> Vectors:

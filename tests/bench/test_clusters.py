@@ -1,4 +1,6 @@
-"""Measures the preview of a stack on five clusters with 200 models, and at a half and a fifth of it: is it linear?
+"""Measures the preview of a stack on five clusters with 20 GPU pools and 200 models, and at a half and a fifth of it.
+
+Is it linear?
 
 Five contexts lead to one second control plane, since nothing is deployed. It judges what issue and docs promise only
 loosely, because a shared machine is slow now and then: no count may cost twice per object what another does.
@@ -19,9 +21,11 @@ from tests.support import prepared
 from tests.support.second import Second
 from tests.support.stack import Engine, LiveStack
 
+pytestmark = pytest.mark.timeout(1500)
+
 CLUSTERS = 5
 SIZES = (40, 100, 200)
-"""Models in all; each server has ten of them."""
+"""Models in all; each server has ten of them, and a GPU pool of its own."""
 
 WANTED_S = 30.0
 """On a quiet machine with two cores, for the largest."""
@@ -62,12 +66,26 @@ def settings(models: int) -> dict[str, Any]:
             "name": f"s{index}",
             "cluster": f"c{index % CLUSTERS}",
             "resources": small,
+            "gpus": 1,
+            "pool": f"p{index}",
             "storage": "20Gi",
             "models": [{"name": f"model-{index}-{number}:1b"} for number in range(10)],
         }
         for index in range(models // 10)
     ]
-    return {"clusters": clusters, "servers": servers}
+    pools = [
+        {
+            "name": f"p{index}",
+            "cluster": f"c{index % CLUSTERS}",
+            "accelerator": "nvidia-l4",
+            "existing": {"selector": {"echorator.dev/pool": f"p{index}"}},
+            # The way with the most objects.
+            "devices": "devicePlugin",
+            "runtimeHandler": "nvidia",
+        }
+        for index in range(models // 10)
+    ]
+    return {"clusters": clusters, "gpuPools": pools, "servers": servers}
 
 
 def test_preview(stack: LiveStack) -> None:
@@ -77,7 +95,13 @@ def test_preview(stack: LiveStack) -> None:
         outcome = stack.preview()
         assert outcome.code == 0, outcome.output
         rows[models] = sum(outcome.changes.values()), outcome.seconds
-    table = Table("models", "objects", "seconds", "ms an object", title=f"preview on {CLUSTERS} clusters")
+    table = Table(
+        "models",
+        "objects",
+        "seconds",
+        "ms an object",
+        title=f"preview on {CLUSTERS} clusters, a GPU pool for each server",
+    )
     for models, (objects, seconds) in rows.items():
         table.add_row(str(models), str(objects), f"{seconds:.1f}", f"{seconds / objects * 1000:.0f}")
     Console().print(table)

@@ -41,10 +41,17 @@ def drill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drill]:
         folder: Path = tmp_path_factory.mktemp(name, numbered=False)
         stack = LiveStack(engine, folder, name)
         cleanup.callback(stack.end)
-        stack.configure({"servers": [server(2, [SMOLLM2])], "modelStore": store(mirror), "monitoring": SETTINGS})
+        stack.configure(
+            {
+                "servers": [server(2, [SMOLLM2])],
+                "modelStore": store(mirror),
+                "monitoring": SETTINGS,
+                "echo": {"enabled": True, "replicas": 1},
+            }
+        )
         began = time.monotonic()
         stack.up()
-        rows.append(f"deployed in {time.monotonic() - began:.0f} s; waits {FACTOR:g} times shorter")
+        deployed = f"deployed in {time.monotonic() - began:.0f} s; waits {FACTOR:g} times shorter"
         space = names.namespace_of(name)
         drill = Drill(
             kube,
@@ -52,8 +59,10 @@ def drill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drill]:
             InCluster(kube, space, f"prometheus-{name}-0", names.PROMETHEUS_PORT),
             InCluster(kube, space, f"alertmanager-{name}-0", names.ALERTMANAGER_PORT),
             mirror,
+            prepared.node(),
             rows,
         )
+        drill.tell(deployed)
         wait_for("every target is up", lambda: set(drill.prometheus.targets().values()) == {"up"}, 180)
         wait_for("alerts get to Alertmanager", lambda: drill.alertmanager.get("/api/v2/alerts"), 180)
         yield drill

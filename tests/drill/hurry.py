@@ -9,7 +9,7 @@ from typing import Any
 _SPAN = re.compile(r"\[(\d+)m\]")
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 _SHORTEST_S = 20
-"""Four scrapes of the drill: below that a rate has nothing to go by."""
+"""Four scrapes of the drill: below that a rate has nothing to go by, and a pod that leaves looks like a fault."""
 
 
 def _seconds(text: str) -> int:
@@ -17,14 +17,14 @@ def _seconds(text: str) -> int:
 
 
 def hurried(groups: list[dict[str, Any]], factor: float) -> list[dict[str, Any]]:
-    """Groups whose alerts wait, and look back over minutes, `factor` times shorter."""
+    """Groups whose alerts wait, and whose rules look back over minutes, `factor` times shorter."""
     found = copy.deepcopy(groups)
     for group in found:
         for rule in group["rules"]:
-            if "alert" not in rule or factor == 1:
+            if factor == 1:
                 continue
             if "for" in rule:
-                rule["for"] = f"{max(1, round(_seconds(rule['for']) / factor))}s"
+                rule["for"] = f"{max(_SHORTEST_S, round(_seconds(rule['for']) / factor))}s"
             rule["expr"] = _SPAN.sub(
                 lambda span: f"[{max(_SHORTEST_S, round(int(span[1]) * 60 / factor))}s]", rule["expr"]
             )

@@ -9,7 +9,13 @@ from __future__ import annotations
 import pytest
 
 from tests.drill.bed import Drill
+from tests.drill.faults import Asking, empty, fill, limit_processor, small_volume
+from tests.drill.pictures import keep
 from tests.integration.chat import SMOLLM2
+from toolchain import paths
+
+SLOW = "50m"
+BOARDS_FILE = paths.state_dir() / "boards.json"
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(3600)]
 
@@ -44,11 +50,57 @@ def test_a_model_is_deleted_by_hand(hurrying: Drill) -> None:
     hurrying.case("a model is deleted by hand", "ModelDrifted", delete, lambda: None)
 
 
+def test_all_replicas_are_taken_away(hurrying: Drill) -> None:
+    """Whatever else follows from it (no replica, no answer to the questions) is held back."""
+    hurrying.case(
+        "all replicas are taken away",
+        "ServerDown",
+        lambda: hurrying.scale("chat", 0),
+        lambda: hurrying.scale("chat", 2),
+    )
+
+
+def test_the_echo_service_is_taken_away(hurrying: Drill) -> None:
+    hurrying.case(
+        "the echo service is taken away",
+        "EchoDown",
+        lambda: hurrying.scale("echo", 0, "deployments"),
+        lambda: hurrying.scale("echo", 1, "deployments"),
+    )
+
+
 def test_the_stack_in_figures(hurrying: Drill) -> None:
     """What monitoring itself takes, for docs/monitoring.md."""
     (series,) = hurrying.prometheus.query("prometheus_tsdb_head_series")
     (memory,) = hurrying.prometheus.query('process_resident_memory_bytes{job="prometheus"}')
     per_job = hurrying.prometheus.query("sum by (job) (scrape_samples_scraped)")
-    hurrying.rows.append(f"series {series['value'][1]}, memory {float(memory['value'][1]) / 2**20:.0f} MiB")
-    hurrying.rows.append(", ".join(f"{one['metric']['job']} {one['value'][1]}" for one in per_job))
+    hurrying.tell(f"series {series['value'][1]}, memory {float(memory['value'][1]) / 2**20:.0f} MiB")
+    hurrying.tell(", ".join(f"{one['metric']['job']} {one['value'][1]}" for one in per_job))
     assert float(series["value"][1]) > 0
+    empty = keep(hurrying.prometheus, BOARDS_FILE)
+    # What this machine has not: GPUs. And what did not happen here.
+    hurrying.tell(f"panels without series: {', '.join(empty) or 'none'}")
+
+
+def test_a_volume_is_filled(hurrying: Drill) -> None:
+    with small_volume(hurrying, "chat-1") as folder:
+        hurrying.case(
+            "a replica's volume is filled",
+            "VolumeFull",
+            lambda: fill(hurrying, folder, 0.01),
+            lambda: empty(hurrying, folder),
+        )
+
+
+def test_a_model_becomes_slow(hurrying: Drill) -> None:
+    asking = Asking(hurrying, "chat-0")
+
+    def begin() -> None:
+        limit_processor(hurrying, "chat-0", SLOW)
+        asking.begin()
+
+    def end() -> None:
+        asking.end()
+        limit_processor(hurrying, "chat-0", "2")
+
+    hurrying.case("a replica gets a twentieth of a processor", "ResponseSlow", begin, end)

@@ -60,7 +60,7 @@ class Start:
     def __call__(self, *servers: dict[str, object], **settings: Any) -> Echo:
         echo = Echo(self.folder / f"echo-{next(self.numbers)}", servers, **settings)
         self.running.append(echo)
-        echo.start(60)
+        echo.start(90)
         return echo
 
 
@@ -75,8 +75,12 @@ def start_echo(tmp_path: Path) -> Iterator[Start]:
 @pytest.fixture(scope="session")
 def echo(ollama: Ollama, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Echo]:
     """Return one service that all tests share, in front of the shared Ollama."""
-    with Echo(tmp_path_factory.mktemp("echo"), [{"name": "chat", "url": ollama.url}]) as running:
+    running = Echo(tmp_path_factory.mktemp("echo"), [{"name": "chat", "url": ollama.url}])
+    try:
+        running.start(90)
         yield running
+    finally:
+        running.stop()
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 
 from echo.memory import Arm, HashEmbedder, MemoryStore
 from tests.bench.locomo import evidence, load
-from tests.bench.quality import Ours, context_of, run
+from tests.bench.quality import Ours, befores, context_of, run
 from tests.bench.retrieval_arms import BM25, additive, best, recall
 from tests.memory.conftest import Urls
 
@@ -29,8 +29,8 @@ def test_the_format() -> None:
         == "Ines: Yes please! Look how the cat copes. [picture: a photo of a cat asleep on a radiator]"
     )
     assert (first.turns[6].dia_id, first.turns[6].session, first.turns[6].at.day) == ("D2:1", "session_2", 11)
-    assert context_of(first.turns[6], first.turns[5]) == "6:40 pm on 11 March, 2024"
-    assert "plumber came" in context_of(first.turns[7], first.turns[6])
+    assert context_of(first.turns[6], befores(first.turns)[6]) == "6:40 pm on 11 March, 2024"
+    assert "plumber came" in context_of(first.turns[7], befores(first.turns)[7])
     wanted = {question.text: question.evidence for question in first.questions}
     assert wanted["Where does Paul's sister work?"] == {"D2:2", "D2:4"}
     assert wanted["When is the half marathon?"] == {"D2:7"}
@@ -53,9 +53,7 @@ async def test_a_run(store: MemoryStore, urls: Urls) -> None:
     made: dict[str, list[float]] = {}
     for conversation in load(MADE_UP):
         texts = [question.text for question in conversation.questions]
-        befores = [None, *conversation.turns[:-1]]
-        for turn, before in zip(conversation.turns, befores, strict=True):
-            texts += [turn.said, f"{context_of(turn, before)}\n{turn.said}"]
+        texts += [turn.said for turn in conversation.turns]
         made |= dict(zip(texts, map(list, await embedder.embed(texts)), strict=True))
     ours = [Ours("words", arms=(Arm.TEXT,)), Ours("all")]
     scores = await run(

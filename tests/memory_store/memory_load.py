@@ -1,60 +1,112 @@
-"""A steady writer in a pod of the cluster: each memory has a key, and is written until it is acknowledged.
+"""Steady writers in a pod of the echo service's image: each memory has a key, and is sent until it is acknowledged.
 
-It stands alone: the pod has psycopg2 and none of our packages. It prints one JSON document at the end.
+    memory_load.py WRITERS
+
+It writes JSON lines: progress each second, and, once its input ends, what was acknowledged and what the store holds
+of it.
 """
 
+import asyncio
 import json
-import signal
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-import psycopg2  # pyright: ignore[reportMissingImports, reportMissingModuleSource]
+from echo.memory import HashEmbedder, MemoryStore, NewMemory, StoreUnavailableError
 
-ENDING: list[bool] = []
-TRUST = "sslmode=verify-full sslrootcert=/secret/trust/ca.crt connect_timeout=3 keepalives_idle=2"
-
-
-def connect() -> Any:
-    """Sign in as the schema's owner."""
-    read = {name: Path(f"/secret/owner/{name}").read_text() for name in ("username", "password")}
-    host = Path("/secret/app/host").read_text()
-    return psycopg2.connect(f"host={host} dbname=echo user={read['username']} {TRUST}", password=read["password"])
+URL = Path("/etc/echo-memory/url")
+SPACE = "load"
+PAUSE_S = 1.0
+BATCH = 500
 
 
-def main() -> None:
-    """Write until it is told to stop."""
-
-    def end(_number: int, _frame: object) -> None:
-        ENDING.append(True)
-
-    signal.signal(signal.SIGTERM, end)
-    begun = last = time.monotonic()
-    acknowledged = retries = 0
-    pauses: list[float] = []
-    connection: Any = None
-    while not ENDING and time.monotonic() - begun < float(sys.argv[1]):
-        try:
-            if connection is None:
-                connection = connect()
-                connection.autocommit = True
-            with connection.cursor() as cursor:
-                cursor.execute("SET statement_timeout = '3s'")
-                cursor.execute("INSERT INTO load (key) VALUES (%s) ON CONFLICT DO NOTHING", (acknowledged,))
-        except psycopg2.Error:
-            # Whether it was written is not known: the same key again, as a service does.
-            retries += 1
-            connection = None
-            time.sleep(0.1)
-            continue
-        now = time.monotonic()
-        if now - last > 1:
-            pauses.append(round(now - last, 2))
-        last = now
-        acknowledged += 1
-        time.sleep(0.005)
-    sys.stdout.write(json.dumps({"acknowledged": acknowledged, "retries": retries, "pauses": pauses}))
+def say(**told: Any) -> None:
+    """One line."""
+    sys.stdout.write(json.dumps(told) + "\n")
+    sys.stdout.flush()
 
 
-main()
+def memory(key: str) -> NewMemory:
+    """The memory of a key."""
+    return NewMemory(content=f"memory {key}", session="load", idempotency_key=key)
+
+
+class Writer:
+    """One after the other; a memory that is not acknowledged is sent again with the same key."""
+
+    def __init__(self, name: int) -> None:
+        self.name = name
+        self.acknowledged = 0
+        self.again = 0
+        self.doubled = 0
+        self.pauses: list[float] = []
+        self.errors: set[str] = set()
+
+    async def write(self, store: MemoryStore, ending: asyncio.Event) -> None:
+        """Until it is to end."""
+        space = store.space(SPACE)
+        last, sent = time.monotonic(), 0
+        while not ending.is_set():
+            sent += 1
+            try:
+                (done,) = await asyncio.wait_for(space.encode([memory(f"{self.name}-{self.acknowledged}")]), 10)
+            except (StoreUnavailableError, TimeoutError) as error:
+                # Whether it was written is not known.
+                self.again += 1
+                self.errors.add(f"{type(error).__name__}: {error}"[:80])
+                await asyncio.sleep(0.1)
+                continue
+            # It was there already although this is its first try: it would be another one's.
+            self.doubled += sent == 1 and not done.created
+            now = time.monotonic()
+            if now - last > PAUSE_S:
+                self.pauses.append(round(now - last, 1))
+            last, sent = now, 0
+            self.acknowledged += 1
+
+    async def check(self, store: MemoryStore) -> int:
+        """How many of the acknowledged are not there: sent again, they would be new."""
+        space = store.space(SPACE)
+        lost = 0
+        for begin in range(0, self.acknowledged, BATCH):
+            end = min(begin + BATCH, self.acknowledged)
+            found = await space.encode([memory(f"{self.name}-{number}") for number in range(begin, end)])
+            lost += sum(one.created for one in found)
+        return lost
+
+
+async def ended(ending: asyncio.Event) -> None:
+    """Until the other side closes our input."""
+    await asyncio.to_thread(sys.stdin.read)
+    ending.set()
+
+
+async def main(url: str, count: int) -> None:
+    """Write, then look."""
+    ending = asyncio.Event()
+    async with await MemoryStore.open(
+        url, embedder=HashEmbedder(384), pool_size=count, statement_timeout_s=10
+    ) as store:
+        await store.create_space(SPACE, exist_ok=True)
+        writers = [Writer(one) for one in range(count)]
+        waiting = asyncio.create_task(ended(ending))
+        tasks = [asyncio.create_task(one.write(store, ending)) for one in writers]
+        while not all(task.done() for task in tasks):
+            await asyncio.sleep(1)
+            say(acknowledged=sum(one.acknowledged for one in writers))
+        await asyncio.gather(waiting, *tasks)
+        held = (await store.space(SPACE).stats()).live
+        lost = sum([await one.check(store) for one in writers])
+        say(
+            acknowledged=sum(one.acknowledged for one in writers),
+            again=sum(one.again for one in writers),
+            doubled=sum(one.doubled for one in writers),
+            lost=lost,
+            held=held,
+            pauses=max((one.pauses for one in writers), key=sum),
+            errors=sorted(set[str]().union(*(one.errors for one in writers))),
+        )
+
+
+asyncio.run(main(URL.read_text().strip(), int(sys.argv[1])))

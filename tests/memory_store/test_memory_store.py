@@ -1,48 +1,24 @@
-"""The memory store on the real cluster: the operator, PostgreSQL with pgvector, Redis, TLS, roles, rotation.
+"""The memory store on the real cluster: operator, PostgreSQL with pgvector, the schema, Redis, TLS, roles, rotation.
 
-Not proved here: what a lost primary, a full disk or a lost archive cost, which test_faults.py looks at; and several
-instances, whose pods would all stand on the one node.
+Not proved here: what faults cost, which test_faults.py and test_instances.py look at.
 """
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator
-from typing import Any
+import json
 
 import pytest
 
 from components import memory_names as names
+from echo.migrations import LATEST
+from tests.memory_store.conftest import settings
 from tests.support.kube import Kube, wait_for
-from tests.support.memory_client import MemoryClient, memory_client
-from tests.support.stack import Engine, LiveStack
+from tests.support.memory_client import MemoryClient
+from tests.support.memory_service import MemoryService
+from tests.support.stack import LiveStack
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(480)]
-
-SMALL = {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"cpu": "2", "memory": "1Gi"}}
-
-
-def settings(**memory: Any) -> dict[str, Any]:
-    return {
-        "environment": "dev",
-        "modelStore": {"enabled": False},
-        "memory": {"enabled": True, "storage": "1Gi", "resources": SMALL, "redis": {"memory": "32Mi"}, **memory},
-        "servers": [],
-    }
-
-
-@pytest.fixture(scope="module")
-def stack(make_stack: Callable[[str], LiveStack]) -> LiveStack:
-    made = make_stack("mem")
-    made.configure(settings())
-    made.up()
-    return made
-
-
-@pytest.fixture(scope="module")
-def client(stack: LiveStack, kube: Kube, engine: Engine) -> Iterator[MemoryClient]:
-    with memory_client(kube, engine.kubeconfig, names.namespace(stack.name)) as made:
-        yield made
 
 
 def test_the_database_has_vectors_and_takes_tls_alone(client: MemoryClient) -> None:
@@ -64,6 +40,55 @@ def test_services_read_and_write_and_change_no_schema(client: MemoryClient) -> N
     for forbidden in ("DROP TABLE t", "CREATE TABLE u (n int)", "CREATE ROLE x", "ALTER ROLE echo_owner SUPERUSER"):
         assert client.try_sql(forbidden).returncode != 0, forbidden
     client.sql("DROP TABLE t", who="owner")
+
+
+SERVE = """
+import asyncio, json, pathlib
+from echo.memory import HashEmbedder, MemoryStore, NewMemory, Query
+from echo.memory.working import WorkingMemory
+
+async def main():
+    folder = pathlib.Path("/etc/echo-memory")
+    async with await MemoryStore.open((folder / "url").read_text(), embedder=HashEmbedder(64)) as store:
+        await store.create_space("here", exist_ok=True)
+        await store.space("here").encode([NewMemory(content="The kettle is blue.", idempotency_key="kettle")])
+        found = await store.space("here").retrieve(Query(text="which colour has the kettle?"))
+        working = WorkingMemory.connect((folder / "redis-url").read_text())
+        report = await working.push("here", "s", "the kettle")
+        told = [found.hits[0].memory.content, report.available, report.problem, len(report.items)]
+        await working.close()
+    print(json.dumps(told))
+
+asyncio.run(main())
+"""
+
+
+def test_the_schema_is_there_and_a_service_remembers(
+    stack: LiveStack, client: MemoryClient, service: MemoryService
+) -> None:
+    deployment = json.loads(stack.state())["deployment"]
+    (outputs,) = [one["outputs"] for one in deployment["resources"] if one["type"] == "pulumi:pulumi:Stack"]
+    assert outputs["memory-secret"] == names.SERVICE_SECRET
+    versions = client.sql("SELECT count(*), max(version) FROM echo.schema_versions", who="owner")
+    assert versions == f"{LATEST}|{LATEST}"
+    assert json.loads(service.python(SERVE)) == ["The kettle is blue.", True, "", 1]
+    # Past row-level security sees nobody that services sign in as, and no space is nobody's.
+    assert client.sql("SELECT count(*) FROM echo.memories") == "0"
+    assert (
+        client.sql(
+            "SELECT count(*) FROM pg_roles WHERE pg_has_role(rolname, 'echo_app', 'member') "
+            "AND rolname LIKE 'echo_app%' AND (rolsuper OR rolbypassrls)",
+            who="owner",
+        )
+        == "0"
+    )
+    for forbidden in (
+        "CREATE TABLE echo.u (n int)",
+        "ALTER TABLE echo.memories DISABLE ROW LEVEL SECURITY",
+        "SET ROLE echo_owner",
+        "DELETE FROM echo.schema_versions",
+    ):
+        assert client.try_sql(forbidden).returncode != 0, forbidden
 
 
 def test_a_second_deploy_changes_nothing(stack: LiveStack) -> None:

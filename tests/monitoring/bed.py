@@ -5,10 +5,8 @@ What a node or a GPU would tell comes from an exporter of ours: this machine has
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,6 +17,7 @@ import yaml
 from components.monitoring import alertmanager
 from components.settings_monitoring import AlertmanagerSettings
 from tests.monitoring.rule_files import write
+from tests.support.exporter import serve
 from tests.support.prepared import prepared
 from tests.support.processes import Server, free_port
 
@@ -30,35 +29,33 @@ DCGM_FI_DEV_GPU_TEMP{gpu="0",Hostname="node-1"} 55
 DCGM_FI_DEV_XID_ERRORS{gpu="0",Hostname="node-1"} 0
 container_memory_working_set_bytes{namespace="models",pod="chat-0",container="ollama"} 100
 container_spec_memory_limit_bytes{namespace="models",pod="chat-0",container="ollama"} 1000
+cnpg_collector_up{namespace="memory",pod="memory-1"} 1
+cnpg_collector_pg_wal_archive_status{namespace="memory",pod="memory-1",value="ready"} 0
+cnpg_collector_last_available_backup_timestamp{namespace="memory",pod="memory-1"} 1.7e9
+kube_pod_status_phase{namespace="models",pod="chat-0",phase="Running"} 1
+kube_pod_status_unschedulable{namespace="models",pod="chat-0"} 0
+kube_pod_container_status_restarts_total{namespace="models",pod="chat-0",container="ollama"} 0
+kube_pod_container_status_waiting_reason{namespace="models",pod="chat-1",container="ollama",reason="ErrImagePull"} 1
+kube_persistentvolumeclaim_status_phase{namespace="models",persistentvolumeclaim="data-chat-0",phase="Bound"} 1
+kube_persistentvolumeclaim_resource_requests_storage_bytes{namespace="models",persistentvolumeclaim="data-chat-0"} 1e10
+kube_resourcequota{namespace="models",resourcequota="echorator",resource="requests.cpu",type="used"} 1
+kube_resourcequota{namespace="models",resourcequota="echorator",resource="requests.cpu",type="hard"} 4
 """
-"""Names and labels are those of NVIDIA's DCGM exporter and of the kubelet's cAdvisor."""
+"""Names and labels are those of the DCGM exporter, cAdvisor, kube-state-metrics and CloudNativePG."""
+
+ASKED = """
+# TYPE probe_success gauge
+probe_success 1
+probe_duration_seconds 0.2
+"""
+"""As the blackbox exporter says of one answer."""
 
 
 @contextmanager
 def exporter(text: str) -> Generator[str]:
     """Serve a text as metrics; yields its address."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = text.encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "text/plain; version=0.0.4")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-            del format, args
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5)
+    with serve(lambda: text) as address:
+        yield address
 
 
 _OVERLAY = 'mount -t overlay overlay -o "lowerdir=$1/usr/share:/usr/share" /usr/share && shift && exec "$@"'

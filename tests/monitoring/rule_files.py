@@ -22,7 +22,7 @@ def groups(folder: Path, *, exceptions: bool = True) -> list[dict[str, Any]]:
         for resource, end in ((SOON, dt.date(1970, 1, 3)), ("a::later", dt.date(2999, 1, 1)))
     ]
     file.write_text(yaml.safe_dump(listed if exceptions else []))
-    return rule_groups(MonitoringSettings(), {"chat": 2}, store=True, exceptions=file)
+    return rule_groups(MonitoringSettings(), {"chat": 2}, {}, exceptions=file)
 
 
 def write(folder: Path, alert: str | None = None) -> Path:

@@ -1,7 +1,8 @@
 """Every expression of rules and dashboards finds series in a real Prometheus over real parts.
 
-Real: an agent before an Ollama that answers, a model store before a registry, Prometheus, Alertmanager, the node
-exporter. Made up: what GPUs and kubelets tell. So a metric that was renamed, or a label that is not there, is found.
+Real: an agent before an Ollama that answers, an echo service, a model store before a registry, Prometheus,
+Alertmanager, the node exporter. Made up: what GPUs, kubelets, kube-state-metrics and the blackbox exporter tell. So a
+metric that was renamed, or a label that is not there, is found.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ import pytest
 from components.monitoring.dashboards import BOARDS
 from components.monitoring.exporters import node_exporter
 from components.settings_monitoring import AlertmanagerSettings
+from tests.echo.harness import Echo
 from tests.model_store.harness import Store
-from tests.monitoring.bed import TOLD, Alertmanager, NodeExporter, Prometheus, exporter
+from tests.monitoring.bed import ASKED, TOLD, Alertmanager, NodeExporter, Prometheus, exporter
 from tests.monitoring.rule_files import groups
 from tests.replica_agent.conftest import Rig
 from tests.replica_agent.harness import Agent, delete, entry, listing, until
@@ -30,7 +32,7 @@ pytestmark = [pytest.mark.ollama, pytest.mark.timeout(300)]
 MODEL = "tiny:1"
 ASK = {"model": MODEL, "options": {"num_predict": 20}, "messages": [{"role": "user", "content": "a b c"}]}
 _NAME = re.compile(
-    r"(?<![\w:.$\"])((?:replica|model_store|node|DCGM|container|prometheus|alertmanager|process|gen_ai)_\w+"
+    r"(?<![\w:.$\"])((?:replica|model_store|echo|kube|cnpg|probe|node|DCGM|container|prometheus|alertmanager|process|gen_ai)_\w+"
     r"|(?:echorator|server|server_model|server_model_reason):[\w:]+|up|ALERTS)(?![\w:(])"
 )
 # As labels they stand beside metrics' names.
@@ -53,6 +55,15 @@ def use(agent: Agent, ollama_url: str) -> None:
         until(lambda: agent.metric("models_loaded") == 1, 30)
 
 
+def ask(echo: Echo) -> None:
+    """Have the service answer, turn somebody away, and fail."""
+    until(lambda: MODEL in echo.get("/api/tags").text, 60)
+    for _ in range(2):
+        echo.post("/api/chat", ASK).raise_for_status()
+    assert echo.post("/api/chat", {**ASK, "model": "absent:1"}).status_code == 404
+    assert echo.post("/api/chat", ASK, key="wrong").status_code == 401
+
+
 @pytest.fixture
 def prometheus(rig: Rig, registry: Registry, tmp_path: Path) -> Iterator[Prometheus]:
     with ExitStack() as stack:
@@ -66,7 +77,9 @@ def prometheus(rig: Rig, registry: Registry, tmp_path: Path) -> Iterator[Prometh
             server.start(60)
             stack.callback(server.stop)
         told = stack.enter_context(exporter(TOLD))
+        asked = stack.enter_context(exporter(ASKED))
         agent = rig.start()
+        echo = stack.enter_context(Echo(tmp_path / "echo", [{"name": "chat", "url": agent.gate}]))
         replica = {"namespace": "models", "server": "chat", "pod": "chat-0", "role": "inference"}
         nothing: dict[str, str] = {}
         jobs: dict[str, tuple[str, dict[str, str]]] = {
@@ -74,6 +87,8 @@ def prometheus(rig: Rig, registry: Registry, tmp_path: Path) -> Iterator[Prometh
             "model-store": (store.host, {"namespace": "models", "pod": "model-store-0"}),
             "node-exporter": (node.host, {"pod": "node-exporter-0"}),
             "told": (told, nothing),
+            "echo": (echo.internal.removeprefix("http://"), {"namespace": "models", "pod": "echo-x"}),
+            "ask": (asked, {"namespace": "models", "server": "chat", "model": MODEL}),
         }
         server = Prometheus(folder, jobs, manager.host)
         server.start(60)
@@ -84,6 +99,7 @@ def prometheus(rig: Rig, registry: Registry, tmp_path: Path) -> Iterator[Prometh
         rig.api.publish(listing(wish))
         agent.wait_ready(MODEL)
         use(agent, rig.ollama.url)
+        ask(echo)
         until(lambda: server.query("server_model:replica_time_to_first_token_seconds:p95_5m > 0"), 60)
         yield server
 

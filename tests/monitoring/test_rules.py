@@ -15,11 +15,14 @@ import pytest
 import yaml
 
 from components.versions import ROOT
-from tests.monitoring.cases import CASES, Case, Series
+from tests.monitoring import cases
+from tests.monitoring.cases import Case, Series
+from tests.monitoring.cases_echo import ECHO_CASES, MEMORY_CASES, OBJECT_CASES
 from tests.monitoring.rule_files import alerts, groups, write
 from tests.support.prepared import prepared
 
 _LABEL = re.compile(r"\{\{ \$labels\.(\w+) \}\}")
+CASES = {**cases.CASES, **ECHO_CASES, **MEMORY_CASES, **OBJECT_CASES}
 SEVERITIES = {"critical", "warning", "info", "none"}
 
 

@@ -20,7 +20,14 @@ from tests.policies.support import pack_config, registered, stack_config
 
 RECEIVER = {"name": "on-call", "url": "https://hooks.example/alerts"}
 RESPONDER = {"enabled": True, "dryRun": False, "allow": ["restart-stuck-pull", "scale-up", "cordon-replica"]}
-BRING = {"enabled": True, "kubelet": True, "alertmanager": {"receivers": [RECEIVER]}, "responder": RESPONDER}
+BRING = {
+    "enabled": True,
+    "kubelet": True,
+    "kubeStateMetrics": True,
+    "probes": {"enabled": True},
+    "alertmanager": {"receivers": [RECEIVER]},
+    "responder": RESPONDER,
+}
 EXISTING = {"enabled": True, "mode": "existing", "scraperNamespace": "monitoring", "labels": {"release": "prometheus"}}
 PROD = {
     "echorator:cluster": json.dumps({"storageClass": "encrypted"}),
@@ -31,7 +38,7 @@ PROD = {
 @pytest.mark.parametrize(
     ("name", "settings", "excused"),
     [
-        ("dev", {**BRING, "images": "debian"}, True),
+        ("dev", BRING, True),
         ("prod", BRING, True),
         ("prod", EXISTING, False),
     ],

@@ -15,6 +15,7 @@ import pytest
 
 from components.versions import IMAGES
 from policies.context import Context
+from policies.exceptions import Exceptions, load
 from policies.items import Resource
 from policies.runner import Runner
 from tests.policies.mutants import Mutant, mutants
@@ -45,7 +46,7 @@ UNNOTICED: Mapping[str, str] = {
     r"- .*\.ipBlock\.cidr$": "the API server refuses a block without addresses",
     r"OllamaModel .*: other source$": "asked of prod alone",
     r"PodDisruptionBudget .*: gone$": "asked of prod alone",
-    r"NetworkPolicy cluster-allow-dns: gone$": "closes more",
+    r"NetworkPolicy (cluster-allow-dns|.*-acme): gone$": "closes more",
     r"Service .*: - spec\.type$": "ClusterIP is the default",
 }
 """What is no weakening, or not to be told from outside, and why."""
@@ -101,3 +102,26 @@ def _told(runner: Runner, mutant: Mutant) -> bool:
     """Whether the broken object, or the stack with it, breaks a check; the other objects break none by themselves."""
     alone = mutant.broken is not None and any(any(runner.resource(check, mutant.broken)) for check in runner.checks)
     return alone or any(any(runner.stack(check, mutant.resources)) for check in runner.checks)
+
+
+def test_device_plugins_break_nothing_that_is_not_excepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
+    of_nodes = {"devices": "devicePlugin", "maxNodes": 4}
+    pools = [
+        {"name": "l4", "accelerator": "nvidia-l4", "existing": {"selector": {"gpu": "l4"}}, **of_nodes},
+        {"name": "l40s", "accelerator": "amd-mi300x", "existing": {"selector": {"gpu": "amd"}}, **of_nodes},
+    ]
+    plugins = ("nvidia-device-plugin", "amd-device-plugin")
+    filled_in = {
+        "echorator:imageDigests": json.dumps(dict.fromkeys([*IMAGES, *plugins], DIGEST)),
+        "echorator:gpuPools": json.dumps(pools),
+    }
+    found = registered("prod", tmp_path, filled_in)
+    assert {one.name for one in found if one.type.endswith(":DaemonSet")} == {
+        "l4-devices-plugin",
+        "l40s-devices-plugin",
+    }
+    # On their last day, so that this test does not end with them.
+    excused = Exceptions(load(), min(one.expires for one in load()))
+    runner = Runner(Context("prod", {**stack_config("prod"), **filled_in}), pack_config("prod"), excused)
+    assert [str(one) for one in runner.all(found)] == []

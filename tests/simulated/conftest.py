@@ -20,6 +20,8 @@ CRDS = (
     "keda-crds.yaml",
     "cluster-api-crds.yaml",
     "vertical-pod-autoscaler-crds.yaml",
+    "cert-manager-crds.yaml",
+    "istio-crds.yaml",
 )
 
 

@@ -14,14 +14,30 @@ import pytest
 from tests.support.kube import Kube
 from tests.support.pulumi_mocks import Seen, deploy
 from tests.unit.components.conftest import write_kubeconfig
-from tests.unit.components.test_gpu_program import POOLS, SERVERS, program
+from tests.unit.components.test_gpu_program import POOLS, REFERENCE, SERVERS, program
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("resources")]
 
 KINDS = {
-    "DaemonSet", "DeviceClass", "HorizontalPodAutoscaler", "MachinePool", "NodePool", "ResourceClaimTemplate",
+    "DaemonSet", "DeviceClass", "HorizontalPodAutoscaler", "Issuer", "MachinePool", "NodePool", "ResourceClaimTemplate",
     "RuntimeClass", "ScaledObject", "StatefulSet", "VerticalPodAutoscaler",
 }  # fmt: skip
+
+
+CPU_POOLS = [{"name": "cpu", "karpenter": {"nodeClass": REFERENCE}, "maxCpus": 64}]
+EXPOSED: dict[str, Any] = {
+    "name": "f",
+    "class": "small",
+    "expose": {
+        "ingress": {
+            "host": "chat.example.com",
+            "className": "nginx",
+            "tlsSecret": "chat-tls",
+            "acme": {"server": "https://acme.example.com/directory", "email": "ops@example.com"},
+        },
+        "fromNamespaces": ["ingress-nginx"],
+    },
+}
 
 
 @pytest.fixture
@@ -29,7 +45,11 @@ def seen(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     local = {"echorator-0123abcd": "https://127.0.0.1:6443"}
     path = write_kubeconfig(tmp_path_factory.mktemp("kube") / "kubeconfig", local, "echorator-0123abcd")
     monkeypatch.setenv("KUBECONFIG", str(path))
-    config = {"echorator:gpuPools": json.dumps(POOLS), "echorator:servers": json.dumps(SERVERS)}
+    config = {
+        "echorator:gpuPools": json.dumps(POOLS),
+        "echorator:cpuPools": json.dumps(CPU_POOLS),
+        "echorator:servers": json.dumps([*SERVERS, EXPOSED]),
+    }
     return deploy(program, config=config)
 
 
@@ -79,7 +99,7 @@ def test_every_object_is_taken(seen: Seen, kube: Kube, kubectl: Callable[..., st
 
 def test_a_wrong_object_is_not_taken(seen: Seen, kubectl: Callable[..., str]) -> None:
     """Else the test above could not fail."""
-    (pool,) = [one for one in objects(seen) if one["kind"] == "NodePool"]
+    pool = next(one for one in objects(seen) if one["kind"] == "NodePool")
     pool["spec"]["template"]["spec"]["nodeClassRef"].pop("group")
     with pytest.raises(AssertionError, match="group"):
         kubectl("apply", "--server-side", "--dry-run=server", "--filename=-", text=json.dumps(pool))

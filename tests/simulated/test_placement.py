@@ -34,6 +34,7 @@ POOLS: list[dict[str, Any]] = [
     },
     {"name": "amd", "accelerator": "amd-mi300x", "existing": {"names": ["mi300x-1"]}, "gpusPerNode": 8},
 ]
+CPU_POOLS = [{"name": "cpu", "existing": {"names": ["cpu-1", "cpu-2"]}}]
 SMALL = {
     "resources": {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"cpu": "2", "memory": "8Gi"}},
     "storage": "1Gi",
@@ -43,7 +44,7 @@ SERVERS: list[dict[str, Any]] = [
     {"name": "turns", **SMALL, "gpus": 1, "pool": "shared", "replicas": 3},
     {"name": "large", "class": "large", "pool": "parted", "replicas": 2},
     {"name": "huge", **SMALL, "gpus": 8, "pool": "amd"},
-    {"name": "plain", "class": "small", "replicas": 3},
+    {"name": "plain", "class": "small", "replicas": 2},
     {"name": "echo", "class": "echo"},
 ]
 MACHINES = [
@@ -52,6 +53,8 @@ MACHINES = [
     node("l4-1", gpus={GPU: 4}, labels={"test/gpu": "l4"}, taints=[PRESENT]),
     node("h100-1", gpus={"nvidia.com/mig-3g.40gb": 2}, labels={"test/gpu": "h100"}, taints=[PRESENT]),
     node("mi300x-1", gpus={"amd.com/gpu": 8}),
+    node("cpu-1", zone="a"),
+    node("cpu-2", zone="b"),
     node("high-memory", labels={"echorator.dev/class": "echo"}),
 ]
 GPU_NODES = {"t4-1", "t4-2", "l4-1", "h100-1", "mi300x-1"}
@@ -88,7 +91,7 @@ def labels(kube: Kube, name: str) -> dict[str, str]:
 
 @pytest.mark.usefixtures("machines")
 def test_pods_land_where_their_class_says(kube: Kube, live_stack: LiveStack) -> None:
-    live_stack.configure({**SETTINGS, "gpuPools": POOLS, "servers": SERVERS})
+    live_stack.configure({**SETTINGS, "gpuPools": POOLS, "cpuPools": CPU_POOLS, "servers": SERVERS})
     live_stack.up()
     namespace = live_stack.namespace
 
@@ -105,11 +108,12 @@ def test_pods_land_where_their_class_says(kube: Kube, live_stack: LiveStack) -> 
     assert of["large"] == {"h100-1"}
     assert of["huge"] == {"mi300x-1"}
     assert of["echo"] == {"high-memory"}
-    assert not of["plain"] & GPU_NODES
-    assert len(of["plain"]) == 3
+    assert of["plain"] == {"cpu-1", "cpu-2"}
 
     assert taints(kube, "t4-1") == [FOREIGN, PRESENT]
     assert labels(kube, "t4-1")["echorator.dev/pool"] == "small"
+    assert labels(kube, "cpu-2")["echorator.dev/pool"] == "cpu"
+    assert taints(kube, "cpu-2") == []
     again = live_stack.up()
     assert set(again.changes) <= {"same"}, again.changes
 
@@ -120,6 +124,7 @@ def test_pods_land_where_their_class_says(kube: Kube, live_stack: LiveStack) -> 
     assert taints(kube, "t4-1") == [FOREIGN, *_cordoned(taints(kube, "t4-1"))]
     assert taints(kube, "mi300x-1") == []
     assert "echorator.dev/pool" not in labels(kube, "t4-2")
+    assert "echorator.dev/pool" not in labels(kube, "cpu-2")
     assert labels(kube, "t4-2")["topology.kubernetes.io/zone"] == "b"
 
 

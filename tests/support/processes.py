@@ -26,7 +26,15 @@ def free_port() -> int:
 class Server:
     """A child process in its own process group, so that its children end with it."""
 
-    def __init__(self, command: Sequence[str], *, ready: str, log: Path, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        ready: str,
+        log: Path,
+        env: Mapping[str, str] | None = None,
+        verify: bool = True,
+    ) -> None:
         """Prepare the server.
 
         Args:
@@ -34,7 +42,9 @@ class Server:
             ready: URL that answers 200 once the server serves.
             log: file that takes its standard output and error.
             env: the whole environment; None hands on ours.
+            verify: False where its certificate is one that it makes for itself.
         """
+        self._verify = verify
         self._command = list(command)
         self._ready = ready
         self._env = None if env is None else dict(env)
@@ -52,7 +62,10 @@ class Server:
         end = time.monotonic() + timeout_s
         while time.monotonic() < end and self._process.poll() is None:
             try:
-                if httpx.get(self._ready, timeout=2.0, trust_env=False).status_code == HTTPStatus.OK:
+                if (
+                    httpx.get(self._ready, timeout=2.0, trust_env=False, verify=self._verify).status_code
+                    == HTTPStatus.OK
+                ):
                     return
             except httpx.TransportError:
                 time.sleep(0.05)

@@ -146,6 +146,17 @@ class LiveStack:
         self._well(self._command("stack", "export", "-s", self.name, "--file", str(exported), *extra), "export")
         return exported.read_text()
 
+    def lose_state(self) -> None:
+        """Take the stack's record away, and nothing that it tells of; its configuration stays."""
+        self._well(self._command("stack", "rm", "--force", "--preserve-config", "--yes", "-s", self.name), "stack rm")
+
+    def bring_state(self, exported: str) -> None:
+        """Make the record again out of an exported one."""
+        self._well(self._command("stack", "init", self.name, "--no-select", cwd=self.folder), "stack init")
+        file = self.folder / "brought.json"
+        file.write_text(exported)
+        self._well(self._command("stack", "import", "-s", self.name, "--file", str(file)), "import")
+
     def resources(self) -> list[dict[str, Any]]:
         """Return the resources in the state, without the stack's own entry."""
         deployment = json.loads(self.state())["deployment"]

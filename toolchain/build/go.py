@@ -14,7 +14,7 @@ from pathlib import Path
 
 from toolchain.build.caches import BuildCaches
 from toolchain.build.failures import BuildError, Cause, explain
-from toolchain.build.kinds import GoModule, GoProgram, ModuleFile, ModuleFiles
+from toolchain.build.kinds import GoModule, GoProgram, ModuleFile, ModuleFiles, Underlay
 from toolchain.build.process import Runner
 from toolchain.build.progress import Reporter
 
@@ -74,6 +74,8 @@ class GoBuilder:
                     step.advance()
                     step.detail(line.removeprefix("go: downloading "))
 
+            for underlay in module.underlays:
+                self._lay_under(module, underlay)
             # -e: the package that embeds a provider's schema has none of it yet.
             command = [
                 "go",
@@ -117,6 +119,10 @@ class GoBuilder:
 
             command = ["go", "build", "-v", "-o", f"{out}/", "-gcflags", f"all={' '.join(_COMPILE)}"]
             command += ["-ldflags", " ".join((*_LINK, *_variables(module.variables)))]
+            for program in programs:
+                if program.variables:
+                    # The last flags whose package matches are those that count.
+                    command += ["-ldflags", f"{program.package}={' '.join((*_LINK, *_variables(program.variables)))}"]
             command += [program.package for program in programs]
             self._run(module, command, what=what, log=self._log(module, "build"), on_line=heard)
         self._compiled |= fresh
@@ -151,6 +157,13 @@ class GoBuilder:
             stdout=listing,
         )
         return Path(str(json.loads(listing.read_text())["Dir"]))
+
+    def _lay_under(self, module: GoModule, underlay: Underlay) -> None:
+        target = self._work(module) / underlay.folder
+        target.mkdir(parents=True, exist_ok=True)
+        # go.mod names the folder, so Go wants a module there before it downloads anything.
+        (target / "go.mod").write_text(f"module {underlay.module.partition('@')[0]}\n")
+        lay_under(self._folder(module, underlay.module), target)
 
     def _write_schema(self, module: GoModule, source: str, path: str, version: str, target: str) -> None:
         schema = json.loads((self._folder(module, source) / path).read_text())
@@ -220,7 +233,7 @@ def environment(caches: BuildCaches, *, cgo: bool, includes: Sequence[Path] = ()
 def recipe(modules: Path, module: GoModule, inputs: Sequence[str] = ()) -> str:
     """Eight hex digits of all that a module's programs depend on: flags, lockfiles, our sources, platform, inputs."""
     folder = modules / module.name
-    facts = {
+    facts: dict[str, object] = {
         "flags": [_GOFLAGS, *_LINK, *_COMPILE],
         "variables": dict(module.variables),
         "cgo": module.cgo,
@@ -233,12 +246,37 @@ def recipe(modules: Path, module: GoModule, inputs: Sequence[str] = ()) -> str:
             str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest() for file in sources(folder)
         },
     }
+    # Left out where there are none: a new key would make every tool's recipe another one.
+    if module.underlays:
+        facts["underlays"] = [(u.module, u.folder) for u in module.underlays]
+    if any(program.variables for program in module.programs):
+        facts["own variables"] = [dict(program.variables) for program in module.programs]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:8]
 
 
 def sources(folder: Path) -> list[Path]:
     """The files of a module's folder that are built from."""
     return sorted(file for pattern in _SOURCES for file in folder.rglob(pattern))
+
+
+def lay_under(source: Path, target: Path) -> None:
+    """Copy a module's files to where none of ours is; its ``go.mod`` in any case.
+
+    Raises:
+        BuildError: a file of ours stands in for none, so the module is laid out in another way than it was.
+    """
+    ours = {file.relative_to(target) for file in target.rglob("*") if file.is_file()} - {Path("go.mod")}
+    stray = sorted(str(file) for file in ours if not (source / file).is_file())
+    if stray:
+        raise BuildError(
+            f"{source.name} has no file {' and none '.join(stray)}",
+            cause=Cause("this version keeps them elsewhere", "move ours below toolchain/go"),
+        )
+    for file in source.rglob("*"):
+        if file.is_file() and file.relative_to(source) not in ours:
+            copy = target / file.relative_to(source)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, copy)
 
 
 def joined(folder: Path, files: ModuleFiles) -> bytes:

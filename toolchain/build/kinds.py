@@ -18,6 +18,8 @@ class GoProgram:
     source: str
     """Go module it comes from, for the reader."""
     licence: str = "Apache-2.0"
+    variables: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Set by the linker's ``-X`` in this program, instead of those of its module."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,19 @@ class VersionedSchema:
 
 
 @dataclass(frozen=True)
+class Underlay:
+    """A module's sources laid under files of ours, which stand in for those of the same path.
+
+    Our ``go.mod`` replaces the module by the folder. Go itself refuses to replace single files of a module.
+    """
+
+    module: str
+    """With its version: ``example.org/m@v1.2.3``; its sum stands in our ``go.sum``."""
+    folder: str
+    """Beside our ``go.mod``; ours are in it already."""
+
+
+@dataclass(frozen=True)
 class GoModule:
     """A folder in ``toolchain/go`` with its lockfiles, and what is built from it."""
 
@@ -81,6 +96,7 @@ class GoModule:
     cgo: bool = False
     files: tuple[ModuleFile | ModuleFiles, ...] = ()
     schemas: tuple[VersionedSchema, ...] = ()
+    underlays: tuple[Underlay, ...] = ()
     needs: tuple[str, ...] = ()
     """Tools that must be there before it is built."""
     disk_gb: float = 1.0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from components.versions import (
     CLUSTER_IMAGES,
-    DEBIAN_MONITORING_IMAGES,
     ECHO_PACKAGES,
     IMAGES,
     MEMORY_IMAGES,
@@ -143,7 +142,7 @@ def images() -> tuple[ImageSpec, ...]:
             env=(_PATH, _CERTIFICATES, ("OLLAMA_HOST", "0.0.0.0:11434")),
         ),
         _ours("runtime", ("runtime",), RUNTIME_PACKAGES, command="model_store"),
-        # SQLAlchemy's greenlets and NumPy are C++.
+        # NumPy and greenlet are C++: without its library the memory cannot be imported.
         _ours("echo", ("runtime", "echo"), ECHO_PACKAGES, command="echo", view=True, libraries=("libstdc++6",)),
     )
 
@@ -256,25 +255,18 @@ def memory_images() -> tuple[ImageSpec, ...]:
     )
 
 
-_MONITORING_UNUSED = (
-    # The packages' own set-up as services of a machine, and pages that nobody looks at in the cluster.
-    "etc/default/*",
-    "etc/init.d/*",
-    "etc/logrotate.d/*",
-    "etc/prometheus/*",
-    "usr/lib/systemd/*",
-    "usr/bin/amtool",
-)
-
-
 def monitoring_images() -> tuple[ImageSpec, ...]:
-    """What a monitoring stack on the local node runs: operator and Prometheus from source, the rest Debian's."""
-    built = tuple(
+    """What a monitoring stack on the local node runs, all of it from source."""
+    return tuple(
         ImageSpec(
             name=MONITORING_IMAGES[name].repository,
             tag=MONITORING_IMAGES[name].tag,
             licence="Apache-2.0",
-            debs=Debs(alone=("ca-certificates",), without=_DEBIAN_DOCS),
+            # Alertmanager looks up the zones of quiet hours.
+            debs=Debs(
+                alone=("ca-certificates", "tzdata") if name == "alertmanager" else ("ca-certificates",),
+                without=_DEBIAN_DOCS,
+            ),
             binaries=(Binary(name, f"/bin/{program}"),),
             entrypoint=(f"/bin/{program}",),
             user="65534:65534",
@@ -284,27 +276,9 @@ def monitoring_images() -> tuple[ImageSpec, ...]:
             ("prometheus-operator", "operator"),
             ("prometheus-config-reloader", "prometheus-config-reloader"),
             ("prometheus", "prometheus"),
+            ("alertmanager", "alertmanager"),
+            ("node-exporter", "node_exporter"),
+            ("blackbox-exporter", "blackbox_exporter"),
+            ("kube-state-metrics", "kube-state-metrics"),
         )
     )
-    debian = tuple(
-        ImageSpec(
-            name=DEBIAN_MONITORING_IMAGES[name].repository,
-            tag=DEBIAN_MONITORING_IMAGES[name].tag,
-            licence="Apache-2.0",
-            debs=Debs(
-                closed=("libc6",),
-                alone=(package, "ca-certificates", "tzdata")
-                if name == "alertmanager"
-                else (package, "ca-certificates"),
-                without=(*_DEBIAN_DOCS, *_MONITORING_UNUSED),
-            ),
-            entrypoint=(f"/usr/bin/{package}",),
-            user="65534:65534",
-            env=(_PATH, _CERTIFICATES),
-        )
-        for name, package in (
-            ("alertmanager", "prometheus-alertmanager"),
-            ("node-exporter", "prometheus-node-exporter"),
-        )
-    )
-    return (*built, *debian)

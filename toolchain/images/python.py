@@ -45,10 +45,9 @@ def install(locked: str, folder: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="wheels-", dir=folder.parent) as scratch:
         listed = Path(scratch) / "requirements.txt"
         listed.write_text(locked)
-        run(
-            [_uv(), "pip", "install", *_HASHED, *_PLATFORM, "--target", folder, "--requirement", listed],
-            what="Python wheels",
-        )
+        # Apart from the checkout, whose overrides of versions would count here too, instead of the lock.
+        places = ("--directory", scratch, "--target", folder.resolve(), "--requirement", listed)
+        run([_uv(), "pip", "install", *_HASHED, *_PLATFORM, *places], what="Python wheels")
 
 
 def add_wheels(tree: Tree, site_packages: Path) -> None:
@@ -57,12 +56,12 @@ def add_wheels(tree: Tree, site_packages: Path) -> None:
 
 
 def add_packages(tree: Tree, checkout: Path, packages: Sequence[str]) -> None:
-    """Put our own packages at ``/app``: exactly the modules that the image's tag is a hash of.
+    """Put our own packages at ``/app``: exactly the files that the image's tag is a hash of.
 
     Raises:
         ImageError: The checkout lacks one of them.
     """
-    modules = [path for path in runtime_sources(checkout, packages) if path.suffix in (".py", ".sql")]
+    modules = [path for path in runtime_sources(checkout, packages) if path.suffix != ".lock"]
     present = {path.relative_to(checkout).parts[0] for path in modules}
     lacking = [name for name in packages if name not in present]
     if lacking:

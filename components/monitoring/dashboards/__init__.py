@@ -2,10 +2,18 @@
 
 from collections.abc import Sequence
 
-from components.monitoring.dashboards import model, nodes, overview, pulls, watching
+from components.monitoring.dashboards import cluster, echo, model, nodes, overview, pulls, watching
 from components.monitoring.dashboards.builder import Board
 
-BOARDS: Sequence[Board] = (overview.BOARD, model.BOARD, pulls.BOARD, nodes.BOARD, watching.BOARD)
+BOARDS: Sequence[Board] = (
+    overview.BOARD,
+    model.BOARD,
+    echo.BOARD,
+    pulls.BOARD,
+    nodes.BOARD,
+    cluster.BOARD,
+    watching.BOARD,
+)
 """In the order in which an operator opens them."""
 
 __all__ = ["BOARDS", "Board"]

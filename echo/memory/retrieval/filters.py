@@ -9,24 +9,32 @@ from echo.memory.checks import Checker
 from echo.memory.kinds import MemoryKind, Tier
 from echo.memory.records import Filter
 
-CONDITION = """
-m.state = 'live'
-AND (CAST(:kinds AS text[]) IS NULL OR m.kind = ANY (CAST(:kinds AS text[])))
-AND (CAST(:tiers AS text[]) IS NULL OR m.tier = ANY (CAST(:tiers AS text[])))
-AND (CAST(:tags AS text[]) IS NULL OR m.tags @> CAST(:tags AS text[]))
-AND (CAST(:any_tags AS text[]) IS NULL OR m.tags && CAST(:any_tags AS text[]))
-AND (CAST(:sessions AS text[]) IS NULL OR m.session = ANY (CAST(:sessions AS text[])))
-AND (CAST(:sources AS text[]) IS NULL OR m.source = ANY (CAST(:sources AS text[])))
-AND (CAST(:since AS timestamptz) IS NULL OR m.occurred_at >= CAST(:since AS timestamptz))
-AND (CAST(:until AS timestamptz) IS NULL OR m.occurred_at < CAST(:until AS timestamptz))
-AND (CAST(:any_validity AS boolean) OR m.valid_to IS NULL OR m.valid_to > CAST(:holds_at AS timestamptz))
-AND (CAST(:valid_at AS timestamptz) IS NULL OR m.valid_from <= CAST(:valid_at AS timestamptz))
-"""
-"""On ``echo.memories m``, with the parameters of :func:`check`."""
+_PARTS = {
+    "kinds": "m.kind = ANY (CAST(:kinds AS text[]))",
+    "tiers": "m.tier = ANY (CAST(:tiers AS text[]))",
+    "tags": "m.tags @> CAST(:tags AS text[])",
+    "any_tags": "m.tags && CAST(:any_tags AS text[])",
+    "sessions": "m.session = ANY (CAST(:sessions AS text[]))",
+    "sources": "m.source = ANY (CAST(:sources AS text[]))",
+    "since": "m.occurred_at >= CAST(:since AS timestamptz)",
+    "until": "m.occurred_at < CAST(:until AS timestamptz)",
+    "holds_at": "(m.valid_to IS NULL OR m.valid_to > CAST(:holds_at AS timestamptz))",
+    "valid_at": "m.valid_from <= CAST(:valid_at AS timestamptz)",
+}
+_CONDITION = "CONDITION"
+
+
+def statement(sql: str, parameters: dict[str, Any]) -> str:
+    """A statement on ``echo.memories m`` with its word CONDITION replaced by what the parameters ask for.
+
+    Only what is asked for: each plan is made anew, and a condition that asks for nothing costs time in each.
+    """
+    parts = ["m.state = 'live'", *(part for name, part in _PARTS.items() if parameters[name] is not None)]
+    return sql.replace(_CONDITION, " AND ".join(parts))
 
 
 def check(checker: Checker, where: Filter, now: datetime) -> dict[str, Any]:
-    """The condition's parameters; None stands for "any"."""
+    """What :func:`statement` asks for; None stands for "any"."""
     limits = checker.limits
     valid_at = checker.moment("query.where.valid_at", where.valid_at)
     since = checker.moment("query.where.since", where.since)
@@ -44,10 +52,14 @@ def check(checker: Checker, where: Filter, now: datetime) -> dict[str, Any]:
         "sources": _some(checker.labels("query.where.sources", where.sources, most=limits.batch)),
         "since": since,
         "until": until,
-        "any_validity": bool(where.superseded),
-        "holds_at": valid_at if valid_at is not None else now,
+        "holds_at": None if where.superseded else valid_at if valid_at is not None else now,
         "valid_at": valid_at,
     }
+
+
+def current(now: datetime) -> dict[str, Any]:
+    """The parameters that leave out only what no longer holds."""
+    return {**dict.fromkeys(_PARTS), "holds_at": now}
 
 
 def narrow(parameters: dict[str, Any]) -> bool:

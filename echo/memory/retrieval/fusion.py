@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
@@ -43,6 +44,15 @@ def factor(value: float, bound: float) -> float:
     return 1 + bound * (2 * min(1.0, max(0.0, value)) - 1)
 
 
+def named(source: str, text: str) -> bool:
+    """Whether a word of the source's name, of two letters or more, stands in a text."""
+    asked = set(_WORD.findall(text.casefold()))
+    return any(word in asked for word in _WORD.findall(source.casefold()))
+
+
 def recency(age_days: float, scale_days: float) -> float:
     """1 for now, falling to 1/e after the scale; what lies ahead counts as now."""
     return math.exp(-max(0.0, age_days) / scale_days)
+
+
+_WORD = re.compile(r"\w{2,}")

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from echo.memory import database
 from echo.memory.context import SpaceRow
 from echo.memory.kinds import AssociationKind
-from echo.memory.retrieval.filters import CONDITION
+from echo.memory.retrieval.filters import statement
 from echo.memory.retrieval.vector import Found
 from echo.memory.weights import ACTIVATION, RetrievalWeights
 
@@ -75,6 +75,7 @@ async def associated(
     weights: RetrievalWeights,
     count: int,
     parameters: dict[str, Any],
+    known: Mapping[UUID, str] | None = None,
 ) -> list[Found]:
     """The memories that activation from the seeds reaches, strongest first; ties by id.
 
@@ -85,16 +86,20 @@ async def associated(
         weights: hops, decay, fan-out.
         count: how many.
         parameters: of the filter's condition.
+        known: memories that passed the filter before, with their sources.
     """
     if not seeds:
         return []
     top = max(score for _, score in seeds)
     active = {seed: Activation(score / top, (seed,)) for seed, score in seeds}
     reached: dict[UUID, Activation] = {}
-    for _ in range(weights.hops):
-        found = await database.rows(connection, _EDGES, space=space.id, ids=sorted(active), fan_out=weights.fan_out)
-        edges = [Edge(row.source, row.target, AssociationKind(row.kind), row.weight) for row in found]
-        active = spread(active, edges, decay=weights.decay)
+    near: dict[UUID, list[Edge]] = {}
+    for hop in range(weights.hops):
+        if hop % 2 == 0:
+            # Two hops in one question: what the first may reach is asked for beside it.
+            near = await _edges(connection, space, sorted(active), weights.fan_out, deep=hop + 1 < weights.hops)
+        edges = dict.fromkeys(edge for here in active for edge in near.get(here, ()))
+        active = spread(active, list(edges), decay=weights.decay)
         for there, activation in active.items():
             before = reached.get(there)
             value = activation.value + (before.value if before is not None else 0.0)
@@ -102,25 +107,54 @@ async def associated(
             reached[there] = Activation(value, path)
         if not active:
             break
-    allowed = await database.rows(connection, _ALLOWED, space=space.id, ids=sorted(reached), **parameters)
-    ids = {row.id for row in allowed}
-    ranked = sorted((item for item in reached.items() if item[0] in ids), key=lambda item: (-item[1].value, item[0]))
-    return [Found(there, activation.value, path=activation.path) for there, activation in ranked[:count]]
+    sources = dict(known) if known is not None else {}
+    unknown = sorted(set(reached) - set(sources))
+    rows = (
+        await database.rows(connection, statement(_ALLOWED, parameters), space=space.id, ids=unknown, **parameters)
+        if unknown
+        else ()
+    )
+    sources |= {row.id: row.source for row in rows}
+    ranked = sorted(
+        (item for item in reached.items() if item[0] in sources), key=lambda item: (-item[1].value, item[0])
+    )
+    return [Found(there, activation.value, sources[there], activation.path) for there, activation in ranked[:count]]
 
 
-_EDGES = """
-SELECT DISTINCT e.source, e.target, e.kind, e.weight
-FROM unnest(CAST(:ids AS uuid[])) AS g (id), LATERAL (
-    SELECT * FROM (
-        SELECT a.source, a.target, a.kind, a.weight FROM echo.associations a
-        WHERE a.space_id = CAST(:space AS bigint) AND a.source = g.id
-        UNION ALL
-        SELECT a.source, a.target, a.kind, a.weight FROM echo.associations a
-        WHERE a.space_id = CAST(:space AS bigint) AND a.target = g.id
-    ) both_ways ORDER BY weight DESC, source, target, kind LIMIT CAST(:fan_out AS integer)
-) e
+async def _edges(
+    connection: AsyncConnection, space: SpaceRow, ids: Sequence[UUID], fan_out: int, *, deep: bool
+) -> dict[UUID, list[Edge]]:
+    """The heaviest edges of these memories, by memory; where deep, those of their neighbours too."""
+    rows = await database.rows(connection, _EDGES, space=space.id, ids=ids, fan_out=fan_out, deep=deep)
+    found: dict[UUID, list[Edge]] = {}
+    for row in rows:
+        edge = Edge(row.source, row.target, AssociationKind(row.kind), row.weight)
+        found.setdefault(row.origin, []).append(edge)
+    return found
+
+
+_HEAVIEST = """
+SELECT * FROM (
+    SELECT a.source, a.target, a.kind, a.weight FROM echo.associations a
+    WHERE a.space_id = CAST(:space AS bigint) AND a.source = g.id
+    UNION ALL
+    SELECT a.source, a.target, a.kind, a.weight FROM echo.associations a
+    WHERE a.space_id = CAST(:space AS bigint) AND a.target = g.id
+) both_ways ORDER BY weight DESC, source, target, kind LIMIT CAST(:fan_out AS integer)
 """
-_ALLOWED = f"""
-SELECT m.id FROM echo.memories m
-WHERE m.space_id = CAST(:space AS bigint) AND m.id = ANY (CAST(:ids AS uuid[])) AND {CONDITION}
+_EDGES = f"""
+WITH first AS MATERIALIZED (
+    SELECT g.id AS origin, e.* FROM unnest(CAST(:ids AS uuid[])) AS g (id), LATERAL ({_HEAVIEST}) e
+)
+SELECT * FROM first
+UNION
+SELECT g.id, e.* FROM (
+    SELECT source AS id FROM first WHERE CAST(:deep AS boolean)
+    UNION
+    SELECT target FROM first WHERE CAST(:deep AS boolean)
+) g, LATERAL ({_HEAVIEST}) e
+"""
+_ALLOWED = """
+SELECT m.id, m.source FROM echo.memories m
+WHERE m.space_id = CAST(:space AS bigint) AND m.id = ANY (CAST(:ids AS uuid[])) AND CONDITION
 """

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from echo.memory import database, fading, read
 from echo.memory.context import Context, SpaceRow
 from echo.memory.embedder import Vector
+from echo.memory.errors import ReembeddedError
 from echo.memory.kinds import Arm, Tier
 from echo.memory.records import Hit, Query, Retrieval, Why
 from echo.memory.retrieval import filters, fusion, graph, vector, words
@@ -23,6 +24,13 @@ from echo.memory.weights import FadingWeights, RetrievalWeights
 
 async def retrieve(context: Context, query: Query, weights: RetrievalWeights, fades: FadingWeights) -> Retrieval:
     """Find memories; see :meth:`echo.memory.MemorySpace.retrieve`."""
+    try:
+        return await _retrieve(context, query, weights, fades)
+    except ReembeddedError:
+        return await _retrieve(context, query, weights, fades)
+
+
+async def _retrieve(context: Context, query: Query, weights: RetrievalWeights, fades: FadingWeights) -> Retrieval:
     space = await context.row()
     now = context.clock()
     arms, parameters, given = _check(context, space, query, now)
@@ -31,7 +39,7 @@ async def retrieve(context: Context, query: Query, weights: RetrievalWeights, fa
     async with context.transaction() as (connection, row):
         context.same_vectors(space, row)
         found = await _ask(connection, row, query, arms, given, weights, parameters)
-        hits = await _weigh(connection, row, found, query.limit, weights, fades, now)
+        hits = await _weigh(connection, row, found, query, weights, fades, now)
         if query.touch and hits:
             # A lost count harms nobody; waiting for the disk, or for a standby, would harm every reader.
             await database.run(connection, "SELECT set_config('synchronous_commit', 'off', true)")
@@ -85,8 +93,9 @@ async def _ask(
         )  # fmt: skip
     if Arm.GRAPH in arms:
         seeds = list(fusion.fuse(found, weights).items())[: weights.seeds]
+        passed = {one.id: one.source for several in found.values() for one in several}
         found[Arm.GRAPH] = await graph.associated(
-            connection, space, seeds, weights=weights, count=count, parameters=parameters
+            connection, space, seeds, weights=weights, count=count, parameters=parameters, known=passed
         )
     return found
 
@@ -95,19 +104,27 @@ async def _weigh(
     connection: AsyncConnection,
     space: SpaceRow,
     found: Mapping[Arm, Sequence[Found]],
-    limit: int,
+    query: Query,
     weights: RetrievalWeights,
     fades: FadingWeights,
     now: datetime,
 ) -> list[Hit]:
     fused = fusion.fuse(found, weights)
-    light = await database.rows(connection, _LIGHT, space=space.id, ids=list(fused))
-    factors = {row.id: _factors(row, weights, fades, now) for row in light}
-    scores = {one: fused[one] * a * b * c for one, (a, b, c) in factors.items()}
-    best = sorted(scores, key=lambda one: (-scores[one], one))[:limit]
+    factors = dict.fromkeys(fused, _OFF)
+    if weights.importance or weights.recency or weights.strength:
+        light = await database.rows(connection, _LIGHT, space=space.id, ids=list(fused))
+        factors = {row.id: _factors(row, weights, fades, now) for row in light}
+    named = {
+        one.id: 1 + weights.source if one.source and fusion.named(one.source, query.text) else 1.0
+        for several in found.values()
+        for one in several
+    }
+    scores = {one: fused[one] * a * b * c * named[one] for one, (a, b, c) in factors.items()}
+    best = sorted(scores, key=lambda one: (-scores[one], one))[: query.limit]
     whole = await read.memories(connection, space.id, best)
     traces = fusion.traces(found)
-    stems = {one.id: one.words for one in found.get(Arm.TEXT, ())}
+    worded = {one.id for one in found.get(Arm.TEXT, ())}.intersection(best)
+    stems = await words.matched(connection, space, query.text, sorted(worded)) if worded else {}
     paths = {one.id: one.path for one in found.get(Arm.GRAPH, ())}
     return [
         Hit(
@@ -119,6 +136,7 @@ async def _weigh(
                 importance=factors[one][0],
                 recency=factors[one][1],
                 strength=factors[one][2],
+                source=named[one],
                 words=stems.get(one, ()),
                 path=paths.get(one, ()),
             ),
@@ -149,6 +167,7 @@ def ids_of(retrieval: Retrieval) -> list[UUID]:
     return [hit.memory.id for hit in retrieval.hits]
 
 
+_OFF = (1.0, 1.0, 1.0)
 _SIZE = """
 SELECT COALESCE(sum(memories), 0) AS memories, COALESCE(sum(words), 0) AS words FROM echo.counters
 WHERE space_id = CAST(:space AS bigint)

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from echo.memory import database
 from echo.memory.context import SpaceRow
 from echo.memory.embedder import Vector
-from echo.memory.retrieval.filters import CONDITION
+from echo.memory.retrieval.filters import statement
 
 _WIDER = 10
 
@@ -23,7 +23,7 @@ class Found:
 
     id: UUID
     score: float
-    words: tuple[str, ...] = ()
+    source: str = ""
     path: tuple[UUID, ...] = ()
 
 
@@ -48,14 +48,15 @@ async def nearest(
     """
     common = {"space": space.id, "generation": space.generation, "query": vector, "count": count, **parameters}
     if indexed and space.vector_index:
+        sql = statement(_by_index(space.width), parameters)
         await database.run(connection, _SETTINGS, ef=str(max(100, min(1000, 2 * count))))
         for fetch in (count * 2, count * 2 * _WIDER):
-            rows = await database.rows(connection, _by_index(space.width), fetch=fetch, **common)
+            rows = await database.rows(connection, sql, fetch=fetch, **common)
             if len(rows) >= count:
-                return [Found(row.id, row.score) for row in rows]
+                return [Found(row.id, row.score, row.source) for row in rows]
     # Whatever the filter leaves over is found, however little of the space that is.
-    rows = await database.rows(connection, _EXACT, **common)
-    return [Found(row.id, row.score) for row in rows]
+    rows = await database.rows(connection, statement(_EXACT, parameters), **common)
+    return [Found(row.id, row.score, row.source) for row in rows]
 
 
 @functools.cache
@@ -67,15 +68,15 @@ def _by_index(width: int) -> str:
 _SETTINGS = """
 SELECT set_config('hnsw.iterative_scan', 'relaxed_order', true), set_config('hnsw.ef_search', :ef, true)
 """
-_EXACT = f"""
-SELECT m.id, 1 - (e.embedding <=> CAST(:query AS vector)) AS score
+_EXACT = """
+SELECT m.id, m.source, 1 - (e.embedding <=> CAST(:query AS vector)) AS score
 FROM echo.embeddings e JOIN echo.memories m ON m.space_id = e.space_id AND m.id = e.memory_id
-WHERE e.space_id = CAST(:space AS bigint) AND e.generation = CAST(:generation AS integer) AND e.live AND {CONDITION}
+WHERE e.space_id = CAST(:space AS bigint) AND e.generation = CAST(:generation AS integer) AND e.live AND CONDITION
 ORDER BY e.embedding <=> CAST(:query AS vector), m.id LIMIT CAST(:count AS integer)
 """
 # The index holds 16-bit numbers; what it brings is put in order by the vectors themselves. Fresh vectors are in no
 # index yet and are few.
-_INDEXED = f"""
+_INDEXED = """
 WITH near AS (
     (
         SELECT e.memory_id, e.embedding <=> CAST(:query AS vector) AS distance FROM echo.embeddings e
@@ -90,8 +91,8 @@ WITH near AS (
         ORDER BY distance LIMIT CAST(:fetch AS integer)
     )
 )
-SELECT m.id, 1 - n.distance AS score FROM near n
+SELECT m.id, m.source, 1 - n.distance AS score FROM near n
 JOIN echo.memories m ON m.space_id = CAST(:space AS bigint) AND m.id = n.memory_id
-WHERE {CONDITION}
+WHERE CONDITION
 ORDER BY n.distance, m.id LIMIT CAST(:count AS integer)
 """

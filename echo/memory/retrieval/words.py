@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from echo.memory import database
 from echo.memory.context import SpaceRow
-from echo.memory.retrieval.filters import CONDITION
+from echo.memory.retrieval.filters import narrow, statement
 from echo.memory.retrieval.vector import Found
 
 K1 = 1.2
 B = 0.75
 _WIDER = 10
+
+Words = tuple[str, ...]
 
 
 async def matching(
@@ -43,17 +47,25 @@ async def matching(
         budget: postings to read.
         parameters: of the filter's condition.
     """
-    for fetch in (count, count * _WIDER, None):
+    sql = statement(_MATCH, parameters)
+    lengths = {"flat": K1 * (1 - B), "slope": K1 * B / max(mean_words, 1.0)}
+    # Filtered after the best were taken, which is far quicker; looked at more widely where that left too few.
+    for fetch in (count * _WIDER, None) if narrow(parameters) else (count, count * _WIDER, None):
         rows = await database.rows(
-            connection, _MATCH, space=space.id, language=space.language, text=text, total=float(total),
-            mean=max(mean_words, 1.0), k=K1, b=B, budget=budget, fetch=fetch, count=count, **parameters,
+            connection, sql, space=space.id, language=space.language, text=text, total=float(total),
+            k=K1, budget=budget, fetch=fetch, count=count, **lengths, **parameters,
         )  # fmt: skip
-        # Filtered after the best were taken, which is far quicker; looked at more widely where that left too few.
         if len(rows) >= count or fetch is None or (rows and rows[0].ranked < fetch):
-            return [Found(row.id, row.score, tuple(row.words)) for row in rows]
+            return [Found(row.id, row.score, row.source) for row in rows]
         if not rows and not await _any(connection, space, text):
             return []
     return []
+
+
+async def matched(connection: AsyncConnection, space: SpaceRow, text: str, ids: Sequence[UUID]) -> dict[UUID, Words]:
+    """The query's stems that each of these memories holds, in order."""
+    rows = await database.rows(connection, _MATCHED, space=space.id, language=space.language, text=text, ids=list(ids))
+    return {row.id: tuple(row.words) for row in rows}
 
 
 async def _any(connection: AsyncConnection, space: SpaceRow, text: str) -> bool:
@@ -69,43 +81,45 @@ SELECT 1 FROM ({_STEMS}) q, LATERAL (
 """
 _MATCH = f"""
 WITH counted AS (
-    SELECT q.stem, c.holders FROM ({_STEMS}) q, LATERAL (
+    SELECT q.stem, CAST(c.holders AS float8) AS holders FROM ({_STEMS}) q, LATERAL (
         SELECT count(*) AS holders FROM (
             SELECT FROM echo.postings p WHERE p.space_id = CAST(:space AS bigint) AND p.stem = q.stem
             LIMIT CAST(:budget AS integer) + 1
         ) capped
     ) c WHERE c.holders > 0
-), chosen AS (
-    SELECT stem, holders, sum(holders) OVER (ORDER BY holders, stem) - holders AS before FROM counted
+), chosen AS MATERIALIZED (
+    -- What a word's every posting shares is worked out once, in one kind of number: a cast for each posting would
+    -- cost more than the rest of its score.
+    SELECT stem, weight FROM (
+        SELECT stem, sum(holders) OVER (ORDER BY holders, stem) - holders AS before,
+            ln(1 + (greatest(CAST(:total AS float8), holders) - holders + CAST(0.5 AS float8))
+                / (holders + CAST(0.5 AS float8))) * (CAST(:k AS float8) + 1) AS weight
+        FROM counted
+    ) ranked WHERE before < CAST(:budget AS integer)
 ), scored AS (
     SELECT p.memory_id, sum(
-        ln(1 + (greatest(CAST(:total AS float8), c.holders) - c.holders + 0.5) / (c.holders + 0.5))
-        * p.frequency * (CAST(:k AS float8) + 1)
-        / (p.frequency + CAST(:k AS float8)
-            * (1 - CAST(:b AS float8) + CAST(:b AS float8) * p.words / CAST(:mean AS float8)))
+        c.weight * p.frequency / (p.frequency + CAST(:flat AS float8) + CAST(:slope AS float8) * p.words)
     ) AS score
     FROM chosen c, LATERAL (
         SELECT p.memory_id, p.frequency, p.words FROM echo.postings p
         WHERE p.space_id = CAST(:space AS bigint) AND p.stem = c.stem
         ORDER BY p.memory_id DESC LIMIT CAST(:budget AS integer)
     ) p
-    WHERE c.before < CAST(:budget AS integer)
     GROUP BY p.memory_id
 ), best AS (
     SELECT *, count(*) OVER () AS ranked FROM (
         SELECT * FROM scored ORDER BY score DESC, memory_id LIMIT CAST(:fetch AS integer)
     ) cut
-), allowed AS (
-    SELECT m.id, b.score, b.ranked FROM best b
-    JOIN echo.memories m ON m.space_id = CAST(:space AS bigint) AND m.id = b.memory_id
-    WHERE {CONDITION}
-    ORDER BY b.score DESC, m.id LIMIT CAST(:count AS integer)
 )
-SELECT a.id, a.score, a.ranked, ARRAY(
-    SELECT c.stem FROM counted c WHERE EXISTS (
-        SELECT FROM echo.postings p
-        WHERE p.space_id = CAST(:space AS bigint) AND p.stem = c.stem AND p.memory_id = a.id
-    ) ORDER BY c.stem
-) AS words
-FROM allowed a ORDER BY a.score DESC, a.id
+SELECT m.id, m.source, b.score, b.ranked FROM best b
+JOIN echo.memories m ON m.space_id = CAST(:space AS bigint) AND m.id = b.memory_id
+WHERE CONDITION
+ORDER BY b.score DESC, m.id LIMIT CAST(:count AS integer)
+"""
+# Of the best only, and only once they are the best: what every candidate matched would cost as much as finding it.
+_MATCHED = f"""
+SELECT p.memory_id AS id, array_agg(p.stem ORDER BY p.stem) AS words FROM ({_STEMS}) q
+JOIN echo.postings p ON p.space_id = CAST(:space AS bigint) AND p.stem = q.stem
+    AND p.memory_id = ANY (CAST(:ids AS uuid[]))
+GROUP BY p.memory_id
 """

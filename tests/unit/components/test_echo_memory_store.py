@@ -13,6 +13,7 @@ import pytest
 
 from components import memory_manifest, memory_operator
 from components import memory_postgres_objects as postgres
+from components import memory_schema_objects as schema
 from components.cluster import Cluster, ClusterArgs
 from components.echo_memory_store import EchoMemoryStore, EchoMemoryStoreArgs
 from components.memory_manifest import ManifestError, definitions
@@ -159,7 +160,61 @@ def test_a_store_begins_as_a_copy() -> None:
 
 
 def test_without_redis_there_is_none() -> None:
-    assert "m-redis" not in kinds(seen(redis=RedisSettings(enabled=False)), ":Deployment")
+    found = seen(redis=RedisSettings(enabled=False))
+    assert "m-redis" not in kinds(found, ":Deployment")
+    assert "redis-url" not in kinds(found, ":Secret")["m-service"]["stringData"]["value"]
+
+
+def test_a_changed_schema_is_another_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    (before,) = kinds(seen(), ":Job").values()
+    monkeypatch.setattr(schema, "schema_tag", lambda: "0123456789")
+    ((name, after),) = kinds(seen(), ":Job").items()
+    assert name == "m-memory-migrations-0123456789"
+    assert after["metadata"]["name"] == "memory-migrations-0123456789"
+    assert before["metadata"]["name"] != after["metadata"]["name"]
+    # One that failed would else be waited for again by each deploy, and fail it.
+    assert after["metadata"]["annotations"]["pulumi.com/replaceUnready"] == "true"
+
+
+def test_migrations_run_as_the_owner_and_grant_to_services() -> None:
+    found = seen()
+    (job,) = kinds(found, ":Job").values()
+    pod = job["spec"]["template"]["spec"]
+    assert pod["containers"][0]["args"] == ["echo.migrations", "up", "--service-role", "echo_app"]
+    assert pod["volumes"][0]["secret"]["secretName"] == "memory-migrations"
+    url = kinds(found, ":Secret")["m-memory-migrations"]["stringData"]["value"]["url"]
+    assert url.startswith("postgresql://echo_owner:")
+    indexes = kinds(found, ":CronJob")["m-indexes"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    assert indexes["containers"][0]["args"] == ["echo.migrations", "indexes", "--memory", "256MB"]
+
+
+def test_services_sign_in_beside_the_models() -> None:
+    found = seen(passwordGeneration=1)
+    secret = kinds(found, ":Secret")["m-service"]
+    assert (secret["metadata"]["name"], secret["metadata"]["namespace"]) == ("echo-memory", "team-models")
+    data = secret["stringData"]["value"]
+    assert data["url"] == (
+        "postgresql://echo_app_b:password%20of%20m-password-1@memory-rw.team-memory.svc:5432/echo"
+        "?sslmode=verify-full&sslrootcert=/etc/echo-memory/ca.crt"
+    )
+    assert data["redis-url"] == (
+        "rediss://echo_b:password%20of%20m-redis-password-1@memory-redis.team-memory.svc:6379/0"
+        "?ssl_ca_certs=/etc/echo-memory/ca.crt"
+    )
+    way = kinds(found, ":NetworkPolicy")["m-services"]
+    assert way["metadata"]["namespace"] == "team-models"
+    (database, redis) = way["spec"]["egress"]
+    space = {"matchLabels": {"kubernetes.io/metadata.name": "team-memory"}}
+    assert [rule["to"][0]["namespaceSelector"] for rule in (database, redis)] == [space, space]
+
+
+def test_one_certificate_is_for_every_store_of_the_namespace() -> None:
+    found = seen(name="memory-2")
+    assert database(found)["certificates"] == dict.fromkeys(
+        ("serverCASecret", "serverTLSSecret"), "memory-database-tls"
+    )
+    hosts = kinds(found, ":Certificates")["m-certificates"]["hosts"]["database"]
+    assert hosts == ["*.team-memory.svc", "*.team-memory.svc.cluster.local"]
 
 
 def test_the_definitions_are_those_of_the_release(tmp_path: Path) -> None:

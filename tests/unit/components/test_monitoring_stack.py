@@ -16,19 +16,22 @@ from components.monitoring import prometheus
 from components.monitoring.dashboards import BOARDS
 from components.monitoring_stack import MonitoringStack, MonitoringStackArgs
 from components.settings_monitoring import MonitoringSettings
-from components.versions import DEBIAN_MONITORING_IMAGES, MONITORING_IMAGES
+from components.versions import MONITORING_IMAGES
 from tests.support.pulumi_mocks import Seen, deploy, kinds
 
 pytestmark = pytest.mark.usefixtures("local_kubeconfig")
 
 
-def made(**settings: Any) -> Seen:
+def made(*, parts: Mapping[str, Any] | None = None, **settings: Any) -> Seen:
+    """Register a stack with these monitoring settings; `parts` says what else there is."""
+
     def program() -> None:
         cluster = Cluster("c", ClusterArgs(environment="dev", prefix="team"))
         args = MonitoringStackArgs(
             cluster=cluster,
             settings=MonitoringSettings.model_validate({"enabled": True, **settings}),
             replicas={"chat": 2},
+            **(parts or {}),
         )
         MonitoringStack("m", args, pulumi.ResourceOptions(depends_on=[cluster]))
 
@@ -109,14 +112,11 @@ def test_kubelets_are_scraped_when_asked_for() -> None:
     assert [one["job_name"] for one in prometheus.kubelet_scrapes("team")] == ["kubelet", "cadvisor"]
 
 
-@pytest.mark.parametrize("images", ["upstream", "debian"])
-def test_the_operator_is_told_the_version_that_runs(images: str) -> None:
-    seen = made(images=images)
+def test_the_operator_is_told_the_version_that_runs() -> None:
+    seen = made()
     for part in ("prometheus", "alertmanager"):
         found = spec(seen, part.capitalize(), f"m-{part}-team")
         wanted = MONITORING_IMAGES[part]
-        if images == "debian":
-            wanted = DEBIAN_MONITORING_IMAGES.get(part, wanted)
         assert found["image"] == wanted.reference()
         assert found["version"] == f"v{wanted.tag.removeprefix('v')}"
 
@@ -134,3 +134,36 @@ def test_remote_write_is_open_in_the_network_and_has_its_credentials() -> None:
     assert written["basicAuth"]["password"] == {"name": "far", "key": "password"}
     ways = spec(seen, "NetworkPolicy", "m-network-prometheus")["egress"]
     assert 9009 in {port["port"] for way in ways for port in way["ports"]}
+
+
+def test_what_is_there_besides_is_watched_and_judged() -> None:
+    seen = made(parts={"echo": True, "memory": True, "backups": False})
+    found = own(seen)
+    for name in ("echo", "memory-database"):
+        assert {f"PodMonitor m-podmonitor-{name}", f"NetworkPolicy m-scrape-{name}"} < found
+    assert kinds(seen, ":NetworkPolicy")["m-scrape-memory-database"]["metadata"]["namespace"] == "team-memory"
+    assert kinds(seen, ":Role")["m-prometheus-role-memory"]["metadata"]["namespace"] == "team-memory"
+    judged = {
+        rule.get("alert") for group in spec(seen, "PrometheusRule", "m-prometheusrule-echorator")["groups"]
+        for rule in group["rules"]
+    }  # fmt: skip
+    assert {"EchoDown", "DatabaseDown"} < judged
+    assert not judged & {"ArchiveStuck", "BackupLate"}
+
+
+def test_exporters_are_brought_when_asked_for() -> None:
+    plain = own(made())
+    assert not [one for one in plain if "blackbox" in one or "kube-state" in one or one.startswith("Probe ")]
+    models = {"chat": ["smollm2:135m", "all-minilm:22m"]}
+    seen = made(parts={"models": models}, kubeStateMetrics=True, probes={"enabled": True})
+    found = own(seen)
+    assert {"Deployment m-blackbox-exporter", "Deployment m-kube-state-metrics"} < found
+    assert len([one for one in found if one.startswith("Probe ")]) == 2
+    roles = {name for name in kinds(seen, ":Role") if "kube-state" in name}
+    assert roles == {"m-kube-state-metrics-role", "m-kube-state-metrics-role-models"}
+    (way,) = spec(seen, "NetworkPolicy", "m-network-blackbox-exporter")["egress"]
+    assert way["to"][0]["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] == "team-models"
+    (endpoint,) = spec(seen, "PodMonitor", "m-podmonitor-kube-state-metrics")["podMetricsEndpoints"]
+    assert endpoint["honorLabels"]
+    (endpoint,) = spec(seen, "PodMonitor", "m-podmonitor-replicas")["podMetricsEndpoints"]
+    assert not endpoint["honorLabels"]

@@ -79,6 +79,7 @@ def seen(local_kubeconfig: object) -> Seen:
                 "host": "chat.example.com",
                 "className": "nginx",
                 "tlsSecret": "chat-tls",
+                "acme": {"server": "https://acme.example.com/directory"},
                 "annotations": {"nginx.ingress.kubernetes.io/proxy-body-size": "1g", "more": "x"},
             },
             gateway={"host": "llm.example.com", "gateway": "public", "namespace": "gateways", "section": "https"},
@@ -161,3 +162,21 @@ def test_quota_has_room_for_just_that(raw: dict[str, Any], node_ports: str, load
     server = ServerSettings.model_validate({"name": "chat", "class": "small", "expose": raw})
     hard = quota([demand_of(server)])["hard"]
     assert (hard["services.nodeports"], hard["services.loadbalancers"]) == (node_ports, load_balancers)
+
+
+def test_the_certificate_is_asked_for_where_the_proof_may_run(seen: Seen) -> None:
+    """The quota allows no NodePort, which cert-manager would make, and policies let nobody in who is not named."""
+    issuer = kinds(seen, ":Issuer")["chat-issuer"]
+    assert issuer["metadata"]["name"] == "chat-acme"
+    assert issuer["spec"]["acme"] == {
+        "server": "https://acme.example.com/directory",
+        "privateKeySecretRef": {"name": "chat-acme-account"},
+        "solvers": [{"http01": {"ingress": {"serviceType": "ClusterIP", "ingressClassName": "nginx"}}}],
+    }
+    annotations = kinds(seen, ":Ingress")["chat-ingress"]["metadata"]["annotations"]
+    assert annotations["cert-manager.io/issuer"] == "chat-acme"
+    policy = kinds(seen, ":NetworkPolicy")["chat-acme"]["spec"]
+    assert policy["podSelector"] == {"matchLabels": {"acme.cert-manager.io/http01-solver": "true"}}
+    [rule] = policy["ingress"]
+    assert {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "ingress-nginx"}}} in rule["from"]
+    assert [one["port"] for one in rule["ports"]] == [8089]

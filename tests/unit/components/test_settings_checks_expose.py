@@ -11,6 +11,7 @@ from tests.support.settings_cases import cases, check, faults, one, prod, refusa
 
 RANGES = ["10.0.0.0/8"]
 INGRESS = {"host": "chat.example.com", "tlsSecret": "chat-tls"}
+ACME = "https://acme.example.com/directory"
 GATEWAY = {"host": "chat.example.com", "gateway": "public"}
 WHO = ["ingress-nginx"]
 
@@ -103,6 +104,26 @@ def both(**keys: Any) -> dict[str, Any]:
         "ingress without host",
         exposed(ingress={"tlsSecret": "t"}, fromNamespaces=WHO),
         "servers[0].expose.ingress.host: is required",
+    ),
+    (
+        "certificates by plain http",
+        ingress(acme={"server": "http://acme.example.com/directory"}),
+        "servers[0].expose.ingress.acme.server: `http://acme.example.com/directory` must be the https:// URL",
+    ),
+    (
+        "certificates of nobody",
+        ingress(acme={"server": ACME, "email": "nobody"}),
+        "servers[0].expose.ingress.acme.email: `nobody` is no mail address",
+    ),
+    (
+        "certificates by two",
+        ingress(acme={"server": ACME}, annotations={"cert-manager.io/cluster-issuer": "other"}),
+        "servers[0].expose.ingress.annotations.cert-manager.io/cluster-issuer: names another issuer than `acme`",
+    ),
+    (
+        "certificates for nothing",
+        ingress(acme={"server": ACME}, tlsSecret=None, insecure=True),
+        "servers[0].expose.ingress.acme: has nowhere to put the certificate",
     ),
     (
         "ingress in clear and not",

@@ -35,6 +35,17 @@ def test_legal(keys: dict[str, Any]) -> None:
         ({"prometheus": {"retentionSize": "16Gi"}}, "monitoring.prometheus.retentionSize: `16Gi` must be a number"),
         ({"prometheus": {"storage": "20 GB"}}, "monitoring.prometheus.storage: `20 GB` is no legal quantity"),
         ({"prometheus": {"scrapeSeconds": 1}}, "must be a whole number from 5 to 120, not 1"),
+        ({"probes": {"seconds": 5}}, "monitoring.probes.seconds: must be a whole number from 10 to 3600, not 5"),
+        ({"probes": {"timeoutSeconds": 0}}, "monitoring.probes.timeoutSeconds: must be a whole number from 1 to 600"),
+        ({"probes": {"embedding": ["none:1"]}}, "monitoring.probes.embedding[0]: no server has the model `none:1`"),
+        (
+            {"mode": "existing", "scraperNamespace": "m", "kubeStateMetrics": True},
+            "monitoring.kubeStateMetrics: is an exporter that `mode: bring` brings",
+        ),
+        (
+            {"mode": "existing", "scraperNamespace": "m", "probes": {"enabled": True}},
+            "monitoring.probes.enabled: is an exporter that `mode: bring` brings",
+        ),
         ({"prometheus": {"replicas": 4}}, "must be a whole number from 1 to 3, not 4"),
         ({"remoteWrite": [{"url": "https://u:p@x.example"}]}, "monitoring.remoteWrite[0].url: must be http"),
         ({"alertmanager": {"deadManUrl": "https://x.example/?token=1"}}, "deadManUrl: must be http"),

@@ -151,7 +151,7 @@ def test_each_example_is_legal() -> None:
         context |= {key.removeprefix("echorator:"): value for key, value in example.items()}
         settings.validate(context)
     assert set(context) == {
-        *("clusters", "echo", "modelStore", "memory", "servers", "gpuPools", "monitoring", "imageDigests")
+        *("clusters", "echo", "modelStore", "memory", "servers", "gpuPools", "cpuPools", "monitoring", "imageDigests")
     }
 
 

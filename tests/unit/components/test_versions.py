@@ -16,6 +16,7 @@ from components.versions import (
     image,
     runtime_sources,
     runtime_tag,
+    schema_tag,
     view_sources,
 )
 
@@ -47,7 +48,9 @@ def test_tag_has_version_and_hash(checkout: Path) -> None:
     assert len(bytes.fromhex(digits)) == 6
 
 
-@pytest.mark.parametrize("path", ["ollama/names.py", "model_store/inner/blobs.py", "uv.lock", "ollama/fresh.py"])
+@pytest.mark.parametrize(
+    "path", ["ollama/names.py", "model_store/inner/blobs.py", "uv.lock", "ollama/fresh.py", "ollama/step.sql"]
+)
 def test_a_change_of_source_is_a_change_of_tag(checkout: Path, path: str) -> None:
     before = runtime_tag(checkout)
     (checkout / path).write_text("changed")
@@ -65,6 +68,18 @@ def test_other_files_do_not_count(checkout: Path) -> None:
     (checkout / "components/labels.py").write_text("c = 3\n")
     (checkout / "ollama/notes.txt").write_text("d")
     assert runtime_tag(checkout) == before
+
+
+def test_a_schema_has_a_tag_of_its_own(checkout: Path) -> None:
+    (checkout / "echo/migrations/sql").mkdir(parents=True)
+    (checkout / "echo/migrations/sql/0001_first.sql").write_text("SELECT 1;")
+    (checkout / "echo/service.py").write_text("a = 1\n")
+    before = schema_tag(checkout)
+    (checkout / "echo/service.py").write_text("a = 2\n")
+    (checkout / "uv.lock").write_text("other")
+    assert schema_tag(checkout) == before
+    (checkout / "echo/migrations/sql/0002_second.sql").write_text("SELECT 2;")
+    assert schema_tag(checkout) != before
 
 
 def test_this_checkout() -> None:

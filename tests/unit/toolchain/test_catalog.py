@@ -34,7 +34,7 @@ def test_names_are_unique_and_every_group_is_known() -> None:
         *catalog.CRD_TOOLS, *catalog.MONITORING_TOOLS, *catalog.PACKAGE_TOOLS, *catalog.MEMORY_TOOLS,
     )  # fmt: skip
     assert set(groups) <= set(names)
-    assert set(names) == set(groups) | {"miniaudio", "actionlint"}
+    assert set(names) == set(groups) | {"miniaudio", "prometheus-adapter", "actionlint"}
 
 
 @pytest.mark.parametrize("module", catalog.GO_MODULES, ids=lambda module: module.name)

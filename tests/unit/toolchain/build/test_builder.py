@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from toolchain import catalog
 from toolchain.build.builder import Builder, ensure
 from toolchain.build.catalogue import Catalogue
 from toolchain.build.failures import BuildCancelledError, BuildError
+from toolchain.build.kinds import GoProgram
 from toolchain.build.progress import Reporter
 
 CHECKOUT = Path(catalog.__file__).resolve().parent.parent
@@ -95,6 +97,19 @@ def test_builds_programs_that_run_and_deletes_the_caches(cache: Path, catalogue:
     manifest = json.loads((tools.path("one").parent / "tool.json").read_text())
     assert manifest["licence"] == "MIT"
     assert manifest["files"] == {"one": tools.path("one").stat().st_size}
+
+
+def test_a_program_may_have_variables_of_its_own(cache: Path, catalogue: Catalogue, reporter: Reporter) -> None:
+    module = tiny_module()
+    one, two = module.programs
+    second = GoProgram("three", "example.org/tiny/third", "3.0.0", "", "", variables={"main.version": "3.0.0"})
+    folder = catalogue.sources / module.name / "third"
+    folder.mkdir()
+    (folder / "main.go").write_text((folder.parent / "main.go").read_text())
+    changed = Catalogue((replace(module, programs=(one, two, second)),), (), (), catalogue.sources)
+    tools = ensure(["one", "three"], cache=cache, reporter=reporter, catalogue=changed)
+    assert output(tools.path("one")) == "one 1.0.0"
+    assert output(tools.path("three")) == "one 3.0.0"
 
 
 def test_a_second_run_builds_nothing(

@@ -12,7 +12,7 @@ from tests.unit.toolchain.build.conftest import tiny_module
 from toolchain.build import go
 from toolchain.build.caches import BuildCaches
 from toolchain.build.failures import BuildError
-from toolchain.build.kinds import GoModule, GoProgram, ModuleFile, ModuleFiles, VersionedSchema
+from toolchain.build.kinds import GoModule, GoProgram, ModuleFile, ModuleFiles, Underlay, VersionedSchema
 
 BASE = tiny_module()
 
@@ -26,6 +26,8 @@ BASE = tiny_module()
         replace(BASE, programs=(GoProgram("one", ".", "1.0.1", "", ""), BASE.programs[1])),
         replace(BASE, files=(ModuleFile("extra", "example.org/m", "a/b", "1", ""),)),
         replace(BASE, files=(ModuleFiles("extra.yaml", "example.org/m", ("a/*.yaml",), "1", ""),)),
+        replace(BASE, underlays=(Underlay("example.org/m@v1.0.0", "upstream"),)),
+        replace(BASE, programs=(replace(BASE.programs[0], variables={"main.version": "9"}), BASE.programs[1])),
         replace(BASE, schemas=(VersionedSchema("example.org/m", "schema.json", "1", "schema.json"),)),
     ],
 )
@@ -105,3 +107,28 @@ def test_a_glob_that_matches_nothing_is_named(tmp_path: Path) -> None:
     (tmp_path / "one.yaml").write_text("kind: One")
     with pytest.raises(BuildError, match=r"example\.org/m v1\.2\.3 has no file gone/\*\.yaml and none away\.yaml"):
         go.joined(tmp_path, crds("gone/*.yaml", "one.yaml", "away.yaml"))
+
+
+def write_module(folder: Path) -> Path:
+    for name, text in {"go.mod": "module example.org/m", "a/a.go": "theirs", "b/b.go": "theirs"}.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+def test_files_of_ours_stand_in_for_those_of_a_module(tmp_path: Path) -> None:
+    source, target = write_module(tmp_path / "m@v1.0.0"), tmp_path / "upstream"
+    (target / "a").mkdir(parents=True)
+    (target / "a" / "a.go").write_text("ours")
+    (target / "go.mod").write_text("what stood there until the module came")
+    go.lay_under(source, target)
+    found = {str(file.relative_to(target)): file.read_text() for file in target.rglob("*") if file.is_file()}
+    assert found == {"go.mod": "module example.org/m", "a/a.go": "ours", "b/b.go": "theirs"}
+
+
+def test_a_file_of_ours_that_stands_in_for_none_is_a_fault(tmp_path: Path) -> None:
+    source, target = write_module(tmp_path / "m@v1.0.0"), tmp_path / "upstream"
+    (target / "c").mkdir(parents=True)
+    (target / "c" / "c.go").write_text("ours")
+    with pytest.raises(BuildError, match=r"m@v1\.0\.0 has no file c/c\.go"):
+        go.lay_under(source, target)

@@ -1,0 +1,1 @@
+"""Tests of cognition on a real PostgreSQL."""
