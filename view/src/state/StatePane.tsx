@@ -35,7 +35,8 @@ export function StatePane(props: {
   );
   const points = past.value;
   const charts = useMemo(() => {
-    const found = points ?? [];
+    // Lines go on to the present.
+    const found = [...(points ?? []), ...(now.value === undefined ? [] : [now.value])];
     return {
       times: found.map(({ at }) => Date.parse(at) / 1000),
       cognition: cognition(found),
@@ -43,7 +44,7 @@ export function StatePane(props: {
       learned: learned(found),
       rate: rate(found),
     };
-  }, [points]);
+  }, [points, now.value]);
   const state = now.value;
   return (
     <>
