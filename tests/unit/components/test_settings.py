@@ -273,7 +273,7 @@ def test_everything_at_once_is_legal() -> None:
 
 
 # How long a busy machine takes to think of values says nothing of the checks.
-@hypothesis_settings(suppress_health_check=[HealthCheck.too_slow])
+@hypothesis_settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0), st.integers(0), JUNK, JUNK)
 def test_no_value_anywhere_breaks_the_checks(first: int, second: int, junk: Any, other: Any) -> None:
     """Each is legal or told as a fault; a check that fails itself would show a traceback and hide the rest."""
