@@ -6,7 +6,7 @@ import copy
 import re
 from typing import Any
 
-_SPAN = re.compile(r"\[(\d+)m\]")
+_SPAN = re.compile(r"(\[|offset )(\d+)m(\]?)")
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 _SHORTEST_S = 20
 """Four scrapes of the drill: below that a rate has nothing to go by, and a pod that leaves looks like a fault."""
@@ -26,6 +26,6 @@ def hurried(groups: list[dict[str, Any]], factor: float) -> list[dict[str, Any]]
             if "for" in rule:
                 rule["for"] = f"{max(_SHORTEST_S, round(_seconds(rule['for']) / factor))}s"
             rule["expr"] = _SPAN.sub(
-                lambda span: f"[{max(_SHORTEST_S, round(int(span[1]) * 60 / factor))}s]", rule["expr"]
+                lambda span: f"{span[1]}{max(_SHORTEST_S, round(int(span[2]) * 60 / factor))}s{span[3]}", rule["expr"]
             )
     return found

@@ -46,9 +46,13 @@ def test_every_target_answers_through_its_own_opening(drill: Drill) -> None:
         wait_for("every target is up", all_up, 120)
     except AssertionError as error:
         raise AssertionError(f"{error}: {prometheus.targets()}") from error
-    wait_for("the model answers", lambda: one_value(drill, 'probe_success{job="ask"}') == 1, 120)
-    assert one_value(drill, 'sum(kube_pod_status_phase{phase="Running"})') > 6
-    assert one_value(drill, 'sum(container_memory_working_set_bytes{container="ollama"})') > 0
+    for what, expression in (
+        ("the model answers", 'probe_success{job="ask"} == 1'),
+        ("the cluster's objects are told of", 'sum(kube_pod_status_phase{phase="Running"}) > 6'),
+        # The kubelet looks at a new container some seconds after it started.
+        ("containers are told of", 'sum(container_memory_working_set_bytes{container="ollama"}) > 0'),
+    ):
+        wait_for(what, lambda asked=expression: one_value(drill, asked) > 0, 120)
     samples = prometheus.query('replica_models_ready{job="ollama"}')
     assert {one["metric"]["pod"] for one in samples} == {"chat-0", "chat-1"}
     assert {(one["metric"]["server"], one["metric"]["role"]) for one in samples} == {("chat", "inference")}

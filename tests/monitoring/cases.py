@@ -134,9 +134,10 @@ REPLICAS: Mapping[str, Case] = {
         {"the pinned one": {f"replica_model_digest_as_wanted{{{MODEL}}}": "1x20"}},
     ),
     "ModelDrifted": Case(
-        8,
+        14,
         MODEL_LABELS,
-        {f"replica_model_drifts_total{{{MODEL}}}": "0x5 1x20"},
+        # The series begins with the first drift.
+        {f"replica_model_drifts_total{{{MODEL}}}": "_x6 1x20"},
         {"nobody touched it": {f"replica_model_drifts_total{{{MODEL}}}": "4x20"}},
     ),
     "PullStuck": Case(

@@ -45,7 +45,10 @@ def number(axes: Any, panel: dict[str, Any]) -> None:
 
 
 def table(axes: Any, panel: dict[str, Any]) -> None:
-    rows = [f"{one['name'][:70]}   {spelled(one['points'][-1][1], panel['unit'])}" for one in panel["series"][:9]]
+    # What ended before is not in a table of what is.
+    end = max(one["points"][-1][0] for one in panel["series"])
+    last = [one for one in panel["series"] if one["points"][-1][0] == end]
+    rows = [f"{one['name'][:70]}   {spelled(one['points'][-1][1], panel['unit'])}" for one in last[:9]]
     axes.text(0.02, 0.95, "\n".join(rows), ha="left", va="top", fontsize=7, family="monospace")
 
 

@@ -13,7 +13,8 @@ from typing import Any, cast
 import pulumi
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from components import settings
@@ -271,6 +272,8 @@ def test_everything_at_once_is_legal() -> None:
     assert faults(EVERYTHING) == []
 
 
+# How long a busy machine takes to think of values says nothing of the checks.
+@hypothesis_settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0), st.integers(0), JUNK, JUNK)
 def test_no_value_anywhere_breaks_the_checks(first: int, second: int, junk: Any, other: Any) -> None:
     """Each is legal or told as a fault; a check that fails itself would show a traceback and hide the rest."""
