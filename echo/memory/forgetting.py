@@ -21,6 +21,7 @@ from echo.memory.weights import FadingWeights
 KEPT_TAG = "keep"
 """A memory with this tag never fades."""
 _AT_ONCE = 500
+_AGES = timedelta(days=365_000)
 _MOST = 1_000_000
 
 
@@ -150,8 +151,11 @@ async def purge(context: Context, ids: Iterable[UUID], reason: str) -> int:
 async def purge_forgotten(context: Context, older_than: timedelta, limit: int) -> int:
     """Purge what was forgotten longer ago than that."""
     checker = context.checker()
-    if older_than < timedelta(0):
-        checker.fault("older_than", "lies in the future")
+    # A caller without types can pass anything, and a span of ages leads to before the first year.
+    if not isinstance(older_than, timedelta):  # pyright: ignore[reportUnnecessaryIsInstance]
+        checker.fault("older_than", f"must be a timedelta, is of type {type(older_than).__name__}")
+    elif not timedelta(0) <= older_than <= _AGES:
+        checker.fault("older_than", f"must be from 0 to {_AGES.days} days")
     checker.whole("limit", limit, 1, context.limits.batch)
     checker.done()
     now = context.clock()

@@ -158,13 +158,16 @@ class WorkingMemory:
 def _report(lines: Sequence[bytes | str]) -> WorkingMemoryReport:
     items: list[WorkingItem] = []
     for line in lines:
-        item = json.loads(line)
-        items.append(
-            WorkingItem(
-                content=item["content"], at=datetime.fromisoformat(item["at"]), attention=item["attention"],
-                metadata=item["metadata"],
-            )
-        )  # fmt: skip
+        try:
+            item = json.loads(line)
+            items.append(
+                WorkingItem(
+                    content=item["content"], at=datetime.fromisoformat(item["at"]), attention=item["attention"],
+                    metadata=item["metadata"],
+                )
+            )  # fmt: skip
+        except (ValueError, KeyError, TypeError) as error:
+            return _lost(error)
     return WorkingMemoryReport(items=tuple(items), available=True)
 
 

@@ -17,7 +17,9 @@ from tests.memory.conftest import SetClock, Urls
 
 pytestmark = pytest.mark.anyio
 
-OLD, NEW = HashEmbedder(64), HashEmbedder(48)
+NEW = HashEmbedder(48)
+WIDE, WIDER = HashEmbedder(512), HashEmbedder(768)
+"""Wide enough that no two of any number of facts share a vector."""
 
 
 class _Failing(HashEmbedder):
@@ -81,12 +83,13 @@ async def test_a_run_that_is_cut_off_goes_on_where_it_was(space: MemorySpace, ur
     assert (again.written, again.switched) == (0, True)
 
 
-async def test_the_service_goes_on_with_either_model(
-    store: MemoryStore, space: MemorySpace, urls: Urls, clock: SetClock
-) -> None:
+async def test_the_service_goes_on_with_either_model(urls: Urls, clock: SetClock) -> None:
+    store = await MemoryStore.open(urls.service, embedder=WIDE, clock=clock)
+    await store.create_space("home")
+    space = store.space("home")
     await _fill(space, 60)
-    async with await MemoryStore.open(urls.service, embedder=NEW, also=[OLD], clock=clock) as newer:
-        assert (await newer.create_space("home", exist_ok=True)).embedding_model == "hash-64"
+    async with await MemoryStore.open(urls.service, embedder=WIDER, also=[WIDE], clock=clock) as newer:
+        assert (await newer.create_space("home", exist_ok=True)).embedding_model == "hash-512"
         both = newer.space("home")
         assert await _by_vector(both, 3) == "fact number 3 about thing3"
         stop = asyncio.Event()
@@ -110,10 +113,11 @@ async def test_the_service_goes_on_with_either_model(
         for i in range(made):
             assert await _by_vector(both, i) == f"fact number {i} about thing{i}"
         assert await _generations(urls) == [(2, made)]
-    with pytest.raises(EmbeddingMismatchError, match="hash-48"):
+    with pytest.raises(EmbeddingMismatchError, match="hash-768"):
         await space.retrieve(Query(text="fact"))
     with pytest.raises(EmbeddingMismatchError):
         await _fill(store.space("home"), 1)
+    await store.close()
 
 
 async def test_what_a_service_of_before_wrote_late_is_given_its_vector(space: MemorySpace, urls: Urls) -> None:

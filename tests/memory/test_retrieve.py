@@ -240,3 +240,18 @@ async def test_the_hash_embedder_is_deterministic_and_unit() -> None:
     one, other = await HashEmbedder(64).embed(["the same", "the same"])
     assert one == other
     assert np.linalg.norm(one) == pytest.approx(1)
+
+
+async def test_who_is_named_is_heard_first(space: MemorySpace) -> None:
+    both = [
+        NewMemory(content=f"{who} prefers the early train to work", source=who, embedding=UNLIKE)
+        for who in ("Paul", "Ines")
+    ]
+    paul, ines = await space.encode(both)
+    query = Query(text="which train does Ines' neighbour take early?", embedding=UNLIKE, arms=[Arm.VECTOR])
+    found = await space.retrieve(query)
+    assert [hit.memory.id for hit in found.hits] == [ines.id, paul.id]
+    assert [hit.why.source for hit in found.hits] == [1.2, 1.0]
+    assert found.hits[0].score == pytest.approx(found.hits[0].why.fused * 1.2)
+    off = await space.retrieve(query, weights=RetrievalWeights(source=0.0))
+    assert {hit.why.source for hit in off.hits} == {1.0}

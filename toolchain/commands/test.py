@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from toolchain import catalog, local, monitoring, paths, side_environment
+from toolchain import catalog, debian_programs, local, monitoring, paths, side_environment
 from toolchain.browser import browser
 from toolchain.build import progress
 from toolchain.build.builder import ensure
@@ -115,6 +115,7 @@ def _variables(tools: catalog.Tools, parts: catalog.Tools) -> dict[str, str]:
         "ECHORATOR_TOOLS": str(record),
         "ECHORATOR_OLLAMA": str(parts.path("ollama")),
         "ECHORATOR_POSTGRES": str(parts.path(catalog.POSTGRES_TOOL)),
+        "ECHORATOR_REDIS": str(debian_programs.redis(paths.cache_dir() / "images")),
         "ECHORATOR_REGISTRY": str(parts.path("docker-registry")),
     }
 
