@@ -20,7 +20,15 @@ ACCOUNT = "device-plugin"
 SOCKETS = "/var/lib/kubelet/device-plugins"
 CONFIG_KEY = "config.yaml"
 _MOUNT = "/etc/device-plugin"
-_IMAGES = {"nvidia": "nvidia-device-plugin", "amd": "amd-device-plugin"}
+_IMAGES = {"nvidia": "nvidia-device-plugin", "amd": "amd-device-plugin", "intel": "intel-device-plugin"}
+_FOLDERS = {
+    "nvidia": {},
+    "amd": {"sys": "/sys"},
+    # Where Intel's finds cards, and, for runtimes that know CDI, tells what belongs to one.
+    "intel": {"dri": "/dev/dri", "drm": "/sys/class/drm"},
+}
+"""Of the node, read by the plugin: name of the volume to path."""
+_CDI = "/var/run/cdi"
 
 
 def config(settings: GpuPoolSettings) -> dict[str, str] | None:
@@ -70,9 +78,12 @@ def daemon_set(
         volumes.append({"name": "config", "configMap": {"name": config_map}})
         mounts.append({"name": "config", "mountPath": _MOUNT, "readOnly": True})
         environment.append({"name": "CONFIG_FILE", "value": f"{_MOUNT}/{CONFIG_KEY}"})
-    if card.vendor == "amd":
-        volumes.append({"name": "sys", "hostPath": {"path": "/sys", "type": "Directory"}})
-        mounts.append({"name": "sys", "mountPath": "/sys", "readOnly": True})
+    for name, path in _FOLDERS[card.vendor].items():
+        volumes.append({"name": name, "hostPath": {"path": path, "type": "Directory"}})
+        mounts.append({"name": name, "mountPath": path, "readOnly": True})
+    if card.vendor == "intel":
+        volumes.append({"name": "cdi", "hostPath": {"path": _CDI, "type": "DirectoryOrCreate"}})
+        mounts.append({"name": "cdi", "mountPath": _CDI})
     container: dict[str, Any] = {
         "name": "device-plugin",
         "image": image(_IMAGES[card.vendor], image_digests),
@@ -83,6 +94,8 @@ def daemon_set(
         "resources": {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"cpu": "500m", "memory": "256Mi"}},
         "volumeMounts": mounts,
     }
+    if card.vendor == "intel" and settings.time_slicing > 1:
+        container["args"] = [f"-shared-dev-num={settings.time_slicing}"]
     spec: dict[str, Any] = {
         "serviceAccountName": ACCOUNT,
         "automountServiceAccountToken": False,

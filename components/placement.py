@@ -14,7 +14,8 @@ CLASS_LABEL = "echorator.dev/class"
 
 _PREFERRED = 50
 _AVOIDED = 100
-"""Of both: away from GPU nodes, and to CPU pools."""
+_AMONG = 25
+"""Of CPU pools: less than nodes that are labelled for a pod's class."""
 
 
 def placements(settings: Settings) -> dict[str, Placement]:
@@ -30,7 +31,7 @@ def _placed(settings: Settings, server: ServerSettings, pool: Pool | None) -> Pl
     return placed.preferring(
         preferences(
             server.resource_class,
-            avoids_gpus=pool is None and bool(settings.gpu_pools),
+            avoids=[one.name for one in settings.gpu_pools] if pool is None else (),
             among=cpu_nodes(settings, settings.cluster_of(server).name) if pool is None else (),
         )
     )
@@ -42,23 +43,25 @@ def cpu_nodes(settings: Settings, cluster: str) -> Sequence[Mapping[str, str]]:
 
 
 def preferences(
-    resource_class: str | None, *, avoids_gpus: bool = False, among: Sequence[Mapping[str, str]] = ()
+    resource_class: str | None, *, avoids: Sequence[str] = (), among: Sequence[Mapping[str, str]] = ()
 ) -> dict[str, Any]:
     """Node affinity of a class: preferred, not required, so that a cluster without such labels serves too.
 
     Args:
         resource_class: of the pod, whose nodes it prefers.
-        avoids_gpus: it prefers nodes outside all pools.
-        among: labels of the pools that it prefers instead.
+        avoids: names of the GPU pools, whose nodes it leaves to others.
+        among: labels of the nodes of each CPU pool, which it prefers.
     """
     terms: list[dict[str, Any]] = []
     if resource_class is not None:
         terms.append(_term(_PREFERRED, {"key": CLASS_LABEL, "operator": "In", "values": [resource_class]}))
     terms += [
-        _term(_AVOIDED, *({"key": key, "operator": "In", "values": [one[key]]} for key in sorted(one))) for one in among
+        _term(_AMONG, *({"key": key, "operator": "In", "values": [one[key]]} for key in sorted(one))) for one in among
     ]
-    if avoids_gpus and not among:
-        terms.append(_term(_AVOIDED, {"key": POOL_LABEL, "operator": "DoesNotExist"}))
+    if avoids:
+        # Nodes of CPU pools have that label too.
+        outside = {"operator": "NotIn", "values": sorted(avoids)} if among else {"operator": "DoesNotExist"}
+        terms.append(_term(_AVOIDED, {"key": POOL_LABEL, **outside}))
     return {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": terms}} if terms else {}
 
 

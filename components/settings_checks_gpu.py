@@ -66,11 +66,6 @@ def _card(path: str, pool: Raw) -> Iterator[Fault]:
     if isinstance(name, str) and name not in ACCELERATORS:
         yield Fault(f"{path}.accelerator", f"`{name}` is no known accelerator. Known are {listed(ACCELERATORS)}")
     yield from quantity_faults(f"{path}.memory", pool.get("memory"), parse_bytes)
-    if pool.get("devices") == "devicePlugin" and (card := _accelerator(pool)) is not None and card.vendor == "intel":
-        yield Fault(
-            f"{path}.devices",
-            "is `devicePlugin`, but Intel's plugin comes with an operator of its own. Install that, and use `present`",
-        )
 
 
 def _nodes(path: str, pool: Raw) -> Iterator[Fault]:
@@ -137,8 +132,8 @@ def _sharing(path: str, pool: Raw) -> Iterator[Fault]:
         yield Fault(f"{path}.timeSlicing", "shares a GPU that `mig` parts already. Keep one of them")
     if type(shares) is int and shares > 1 and pool.get("devices") == "dra":
         yield Fault(f"{path}.timeSlicing", "is a device plugin's. With `devices: dra` leave it out")
-    if type(shares) is int and shares > 1 and card is not None and card.vendor != "nvidia":
-        yield Fault(f"{path}.timeSlicing", f"is known of NVIDIA's plugin alone, and `{card.name}` is not NVIDIA's")
+    if type(shares) is int and shares > 1 and card is not None and card.vendor == "amd":
+        yield Fault(f"{path}.timeSlicing", f"is not known of AMD's plugin, and `{card.name}` is AMD's")
 
 
 def label_faults(path: str, pool: Raw) -> Iterator[Fault]:

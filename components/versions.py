@@ -151,6 +151,8 @@ ADDON_IMAGES: Mapping[str, Image] = MappingProxyType(
         "nvidia-device-plugin": Image("nvcr.io/nvidia/k8s-device-plugin", "v0.17.1"),
         # renovate: datasource=docker depName=docker.io/rocm/k8s-device-plugin
         "amd-device-plugin": Image("docker.io/rocm/k8s-device-plugin", "1.31.0.10"),
+        # renovate: datasource=docker depName=docker.io/intel/intel-gpu-plugin
+        "intel-device-plugin": Image("docker.io/intel/intel-gpu-plugin", "0.34.0"),
     }
 )
 """What pods beside ours run, where the settings ask for them; the local registry has none of it."""

@@ -142,6 +142,7 @@ def latest(item: Item, facts: Facts) -> Iterator[Finding]:
                 "ghcr.io/cloudnative-pg/",
                 "nvcr.io/nvidia/k8s-device-plugin",
                 "docker.io/rocm/k8s-device-plugin",
+                "docker.io/intel/intel-gpu-plugin",
                 "quay.io/prometheus/",
                 "quay.io/prometheus-operator/",
             ],

@@ -109,9 +109,10 @@ def test_device_plugins_break_nothing_that_is_not_excepted(tmp_path: Path, monke
     of_nodes = {"devices": "devicePlugin", "maxNodes": 4}
     pools = [
         {"name": "l4", "accelerator": "nvidia-l4", "existing": {"selector": {"gpu": "l4"}}, **of_nodes},
+        {"name": "max", "accelerator": "intel-max-1100", "existing": {"selector": {"gpu": "max"}}, **of_nodes},
         {"name": "l40s", "accelerator": "amd-mi300x", "existing": {"selector": {"gpu": "amd"}}, **of_nodes},
     ]
-    plugins = ("nvidia-device-plugin", "amd-device-plugin")
+    plugins = ("nvidia-device-plugin", "amd-device-plugin", "intel-device-plugin")
     filled_in = {
         "echorator:imageDigests": json.dumps(dict.fromkeys([*IMAGES, *plugins], DIGEST)),
         "echorator:gpuPools": json.dumps(pools),
@@ -120,6 +121,7 @@ def test_device_plugins_break_nothing_that_is_not_excepted(tmp_path: Path, monke
     assert {one.name for one in found if one.type.endswith(":DaemonSet")} == {
         "l4-devices-plugin",
         "l40s-devices-plugin",
+        "max-devices-plugin",
     }
     # On their last day, so that this test does not end with them.
     excused = Exceptions(load(), min(one.expires for one in load()))

@@ -59,6 +59,13 @@ POOLS: list[dict[str, Any]] = [
         "devices": "dra",
     },
     {"name": "amd", "accelerator": "amd-mi300x", "existing": {"names": ["node-9"]}, "devices": "devicePlugin"},
+    {
+        "name": "flex",
+        "accelerator": "intel-flex-170",
+        "existing": {"selector": {"cloud.example.com/gpu": "flex"}},
+        "timeSlicing": 3,
+        "devices": "devicePlugin",
+    },
 ]
 SERVERS: list[dict[str, Any]] = [
     {"name": "a", "class": "medium", "pool": "t4", "replicas": 2, "models": [{"name": "llama3.2:3b"}]},
@@ -165,7 +172,12 @@ def test_cluster_api_makes_nodes_between_two_bounds(seen: Seen) -> None:
 
 def test_device_plugins_share_as_the_settings_say(seen: Seen) -> None:
     plugins = kinds(seen, ":DaemonSet")
-    assert set(plugins) == {"shared-devices-plugin", "parted-devices-plugin", "amd-devices-plugin"}
+    assert set(plugins) == {
+        "shared-devices-plugin",
+        "parted-devices-plugin",
+        "amd-devices-plugin",
+        "flex-devices-plugin",
+    }
     shared = json.loads(kinds(seen, ":ConfigMap")["shared-devices-config"]["data"]["config.yaml"])
     assert shared["sharing"]["timeSlicing"]["resources"] == [{"name": "nvidia.com/gpu", "replicas": 4}]
     parted = json.loads(kinds(seen, ":ConfigMap")["parted-devices-config"]["data"]["config.yaml"])
@@ -175,9 +187,10 @@ def test_device_plugins_share_as_the_settings_say(seen: Seen) -> None:
         context = spec["containers"][0]["securityContext"]
         assert context["capabilities"] == {"drop": ["ALL"]}, name
         assert not context.get("privileged")
-        assert [mount["mountPath"] for mount in spec["containers"][0]["volumeMounts"] if not mount.get("readOnly")] == [
-            "/var/lib/kubelet/device-plugins"
-        ]
+        written = {one["mountPath"] for one in spec["containers"][0]["volumeMounts"] if not one.get("readOnly")}
+        assert written == {"/var/lib/kubelet/device-plugins", *(["/var/run/cdi"] if name.startswith("flex") else [])}
+    [flex] = plugins["flex-devices-plugin"]["spec"]["template"]["spec"]["containers"]
+    assert flex["args"] == ["-shared-dev-num=3"]
 
 
 def test_a_management_cluster_that_nobody_knows(local_kubeconfig: object) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from components import settings
 from components.cpu_node_pool import node_pool, selector_of
-from components.placement import placements
+from components.placement import placements, preferences
 from tests.support.settings_cases import POOL, cases, check, one
 
 CARD = {"nodeClass": {"group": "g.example.com", "kind": "NodeClass", "name": "n"}}
@@ -73,5 +73,13 @@ def test_servers_without_gpus_prefer_them() -> None:
     assert [
         [(one["key"], one["operator"], one["values"]) for one in term["preference"]["matchExpressions"]]
         for term in preferred
-    ] == [[("echorator.dev/pool", "In", ["cpu"])], [("a", "In", ["1"]), ("b", "In", ["2"])]]
+    ] == [
+        [("echorator.dev/pool", "In", ["cpu"])],
+        [("a", "In", ["1"]), ("b", "In", ["2"])],
+        [("echorator.dev/pool", "NotIn", ["l4"])],
+    ]
+    # Nodes that are labelled for a pod's class go before CPU pools, and both before any GPU node.
+    of_class = preferences("echo")["nodeAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
+    among, _, outside = (term["weight"] for term in preferred)
+    assert among < of_class[0]["weight"] < outside
     assert placed["gpu"].affinity == {}
