@@ -18,14 +18,6 @@ for wanted in config.servers:
         pulumi.export(f"{wanted.name}-outside", placed.server.outside)
     pulumi.export(f"{wanted.name}-models", {name: model.replicas for name, model in placed.models.items()})
     pulumi.export(f"{wanted.name}-phases", {name: model.phase for name, model in placed.models.items()})
-if config.echo.enabled and fleet.primary is not None:
-    home = fleet.primary.cluster
-    echo = EchoService("echo", EchoServiceArgs.of(config, home), pulumi.ResourceOptions(depends_on=[home]))
-    pulumi.export("echo-endpoint", echo.endpoint)
-    pulumi.export("echo-keys", echo.keys)
-pulumi.export("namespace", f"{config.namespace}-models")
-if config.clusters:
-    pulumi.export("clusters", fleet.summary())
 apart: list[pulumi.Resource] = []
 if config.memory.enabled and fleet.primary is not None:
     memory = echo_memory_store.remember(config, fleet.primary.cluster)
@@ -33,5 +25,14 @@ if config.memory.enabled and fleet.primary is not None:
     pulumi.export("memory-namespace", memory.namespace)
     pulumi.export("memory-secret", memory.secret)
     apart.append(memory)
+if config.echo.enabled and fleet.primary is not None:
+    home = fleet.primary.cluster
+    # Its pods take the memory's Secret and schema as they find them when they start.
+    echo = EchoService("echo", EchoServiceArgs.of(config, home), pulumi.ResourceOptions(depends_on=[home, *apart]))
+    pulumi.export("echo-endpoint", echo.endpoint)
+    pulumi.export("echo-keys", echo.keys)
+pulumi.export("namespace", f"{config.namespace}-models")
+if config.clusters:
+    pulumi.export("clusters", fleet.summary())
 if config.monitoring.enabled and fleet.primary is not None:
     pulumi.export("monitoring", MonitoringStack.of(config, fleet.primary.cluster, after=apart).outputs)

@@ -68,13 +68,13 @@ class ModelServers(pulumi.ComponentResource):
             wanted.name: place_server(config, fleet, wanted, parent=self, prefix=f"{name}-")
             for wanted in config.servers
         }
-        if config.echo.enabled and fleet.primary is not None:
-            home = fleet.primary.cluster
-            own = pulumi.ResourceOptions(parent=self, depends_on=[home])
-            EchoService(f"{name}-echo", EchoServiceArgs.of(config, home), own)
         apart: list[pulumi.Resource] = []
         if config.memory.enabled and fleet.primary is not None:
             apart.append(echo_memory_store.remember(config, fleet.primary.cluster, parent=self, prefix=f"{name}-"))
+        if config.echo.enabled and fleet.primary is not None:
+            home = fleet.primary.cluster
+            own = pulumi.ResourceOptions(parent=self, depends_on=[home, *apart])
+            EchoService(f"{name}-echo", EchoServiceArgs.of(config, home), own)
         if config.monitoring.enabled and fleet.primary is not None:
             MonitoringStack.of(config, fleet.primary.cluster, after=apart, parent=self, prefix=f"{name}-")
         self.namespace = pulumi.Output.from_input(f"{config.namespace}-models")

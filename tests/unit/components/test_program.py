@@ -85,8 +85,10 @@ def seen(request: pytest.FixtureRequest) -> Seen:
 
 
 def templates(seen: Seen) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every pod template that the stack has, of whatever kind of workload."""
-    for (_, name), found in seen.items():
+    """Every pod template that the stack has, of whatever kind of workload; pools have templates of nodes."""
+    for (kind, name), found in seen.items():
+        if kind.endswith(":NodePool"):
+            continue
         spec: dict[str, Any] = found.inputs.get("spec") or {}
         template: object = spec.get("template")
         if isinstance(template, Mapping):
