@@ -19,7 +19,7 @@ from tests.replica_agent.harness import until
 pytestmark = [pytest.mark.ollama, pytest.mark.anyio]
 
 TALK = {"model": "talker:1", "prompt": "a", "options": {"num_predict": 100_000}}
-SHORT = {"model": "tiny:1", "prompt": "a", "options": {"num_predict": 4}}
+SHORT = {"model": "tiny:1", "prompt": "a", "options": {"num_predict": 4, "temperature": 0, "seed": 1}}
 
 
 @asynccontextmanager
