@@ -1,8 +1,8 @@
 """Every expression of rules and dashboards finds series in a real Prometheus over real parts.
 
-Real: an agent before an Ollama that answers, an echo service, a model store before a registry, Prometheus,
-Alertmanager, the node exporter. Made up: what GPUs, kubelets, kube-state-metrics and the blackbox exporter tell. So a
-metric that was renamed, or a label that is not there, is found.
+Real: an agent before an Ollama that answers, an echo service with a memory in PostgreSQL, a model store before a
+registry, Prometheus, Alertmanager, the node exporter. Made up: what GPUs, kubelets, kube-state-metrics and the blackbox
+exporter tell. So a metric that was renamed, or a label that is not there, is found.
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ import pytest
 from components.monitoring.dashboards import BOARDS
 from components.monitoring.exporters import node_exporter
 from components.settings_monitoring import AlertmanagerSettings
-from tests.echo.harness import Echo
+from echo.auth.keys import digest
+from tests.echo.harness import Echo, new_key
 from tests.model_store.harness import Store
-from tests.monitoring.bed import ASKED, TOLD, Alertmanager, NodeExporter, Prometheus, exporter
+from tests.monitoring.bed import ASKED, TOLD, Alertmanager, NodeExporter, Prometheus, exporter, told_by
 from tests.monitoring.rule_files import groups
 from tests.replica_agent.conftest import Rig
 from tests.replica_agent.harness import Agent, delete, entry, listing, until
+from tests.support.postgres import SERVICE, Postgres
 from tests.support.registry import Registry
 
 pytestmark = [pytest.mark.ollama, pytest.mark.timeout(300)]
@@ -33,7 +35,7 @@ MODEL = "tiny:1"
 ASK = {"model": MODEL, "options": {"num_predict": 20}, "messages": [{"role": "user", "content": "a b c"}]}
 _NAME = re.compile(
     r"(?<![\w:.$\"])((?:replica|model_store|echo|kube|cnpg|probe|node|DCGM|container|prometheus|alertmanager|process|gen_ai)_\w+"
-    r"|(?:echorator|server|server_model|server_model_reason):[\w:]+|up|ALERTS)(?![\w:(])"
+    r"|(?:echorator|measure|server|server_model|server_model_reason):[\w:]+|up|ALERTS)(?![\w:(])"
 )
 # As labels they stand beside metrics' names.
 _LABELS = {"gen_ai_request_model"}
@@ -55,17 +57,37 @@ def use(agent: Agent, ollama_url: str) -> None:
         until(lambda: agent.metric("models_loaded") == 1, 30)
 
 
-def ask(echo: Echo) -> None:
-    """Have the service answer, turn somebody away, and fail."""
+def ask(echo: Echo, mindful: str) -> None:
+    """Have the service answer, learn and recall, turn somebody away, and fail."""
     until(lambda: MODEL in echo.get("/api/tags").text, 60)
+    until(lambda: echo.metric("memory_up") == 1, 90)
+    for words in ("I am so angry and frustrated! My name is Ann.", "What is my name?"):
+        told = {**ASK, "messages": [{"role": "user", "content": words}]}
+        echo.post("/api/chat", told, key=mindful).raise_for_status()
+        until(lambda: echo.metric("memory_turns_waiting") == 0, 90)
     for _ in range(2):
         echo.post("/api/chat", ASK).raise_for_status()
     assert echo.post("/api/chat", {**ASK, "model": "absent:1"}).status_code == 404
     assert echo.post("/api/chat", ASK, key="wrong").status_code == 401
 
 
+def remembering(folder: Path, agent: Agent, url: str, key: str) -> Echo:
+    """A service with a memory in a database, where somebody with a key has a space."""
+    file = folder / "memory-url"
+    file.write_text(url)
+    memory = {
+        "databaseUrlFile": str(file),
+        # Noise, and of the right length.
+        "embedder": {"model": MODEL, "width": 64},
+        "recall": {"seconds": 60},
+        "learning": {"lookSeconds": 1},
+    }
+    ann = {"name": "ann", "sha256": digest(key), "spaces": ["ann"], "requestsPerMinute": 1e9, "concurrent": 100}
+    return Echo(folder / "echo", [{"name": "chat", "url": agent.gate}], keys=[ann], memory=memory)
+
+
 @pytest.fixture
-def prometheus(rig: Rig, registry: Registry, tmp_path: Path) -> Iterator[Prometheus]:
+def prometheus(rig: Rig, registry: Registry, postgres: Postgres, tmp_path: Path) -> Iterator[Prometheus]:
     with ExitStack() as stack:
         folder = tmp_path / "monitoring"
         folder.mkdir()
@@ -76,10 +98,12 @@ def prometheus(rig: Rig, registry: Registry, tmp_path: Path) -> Iterator[Prometh
         for server in (store, manager, node):
             server.start(60)
             stack.callback(server.stop)
-        told = stack.enter_context(exporter(TOLD))
+        database = postgres.create()
+        told = stack.enter_context(exporter(TOLD + told_by(postgres, database)))
         asked = stack.enter_context(exporter(ASKED))
         agent = rig.start()
-        echo = stack.enter_context(Echo(tmp_path / "echo", [{"name": "chat", "url": agent.gate}]))
+        mindful = new_key()
+        echo = stack.enter_context(remembering(tmp_path, agent, postgres.url(database, SERVICE), mindful))
         replica = {"namespace": "models", "server": "chat", "pod": "chat-0", "role": "inference"}
         nothing: dict[str, str] = {}
         jobs: dict[str, tuple[str, dict[str, str]]] = {
@@ -99,7 +123,8 @@ def prometheus(rig: Rig, registry: Registry, tmp_path: Path) -> Iterator[Prometh
         rig.api.publish(listing(wish))
         agent.wait_ready(MODEL)
         use(agent, rig.ollama.url)
-        ask(echo)
+        ask(echo, mindful)
+        until(lambda: server.query('measure:echo_mind:avg{measure="resonance"}'), 90)
         until(lambda: server.query("server_model:replica_time_to_first_token_seconds:p95_5m > 0"), 60)
         yield server
 

@@ -137,12 +137,19 @@ def test_remote_write_is_open_in_the_network_and_has_its_credentials() -> None:
 
 
 def test_what_is_there_besides_is_watched_and_judged() -> None:
-    seen = made(parts={"echo": True, "memory": True, "backups": False})
+    seen = made(parts={"echo": True, "memory": "an authority", "backups": False})
     found = own(seen)
     for name in ("echo", "memory-database"):
         assert {f"PodMonitor m-podmonitor-{name}", f"NetworkPolicy m-scrape-{name}"} < found
     assert kinds(seen, ":NetworkPolicy")["m-scrape-memory-database"]["metadata"]["namespace"] == "team-memory"
     assert kinds(seen, ":Role")["m-prometheus-role-memory"]["metadata"]["namespace"] == "team-memory"
+    (endpoint,) = spec(seen, "PodMonitor", "m-podmonitor-memory-database")["podMetricsEndpoints"]
+    trusted = endpoint["tlsConfig"]["ca"]["configMap"]
+    assert (endpoint["scheme"], endpoint["tlsConfig"]["serverName"]) == ("https", "metrics.team-memory.svc")
+    given = kinds(seen, ":ConfigMap")["m-memory-authority"]
+    assert given["metadata"]["name"] == trusted["name"]
+    assert given["metadata"]["namespace"] == "team-monitoring"
+    assert given["data"] == {trusted["key"]: "an authority"}
     judged = {
         rule.get("alert") for group in spec(seen, "PrometheusRule", "m-prometheusrule-echorator")["groups"]
         for rule in group["rules"]
