@@ -149,4 +149,10 @@ def own(prefix: str, settings: MonitoringSettings) -> list[Monitor]:
         if wanted:
             one = part(name, "http", number, names.selector(name, prefix))
             found.append(replace(one, honour=name == names.KUBE_STATE))
+    if settings.collector.enabled:
+        port = names.COLLECTOR_METRICS_PORT
+        found.append(part(names.COLLECTOR, "metrics", port, names.selector(names.COLLECTOR, prefix)))
+        if settings.collector.logs is not None:
+            reader = part(names.LOG_READER, "metrics", port, names.selector(names.LOG_READER, prefix))
+            found.append(replace(reader, namespace=names.logs_namespace_of(prefix)))
     return found
