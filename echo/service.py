@@ -71,9 +71,9 @@ class Service:
         )
         self._memories = memories = self._remember(config)
         self._learner = learner = self._learn(memories)
-        self._looker = looker = None if memories is None else Looker(memories)
-        if looker is not None:
-            metrics.minds(lambda: looker.states)
+        self._looker = None if memories is None else Looker(memories)
+        if memories is not None:
+            metrics.minds(memories.minds.values)
         self._engine = engine = engine_kind()(
             config,
             fleet=self._fleet,

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection
 
 from echo.memory import EchoMemoryError, UnknownSpaceError
-from echo.mind import MindState
 from echo.remember.memories import Memories
 from replica_agent.logs import event
 
@@ -20,16 +18,10 @@ _SECONDS = 20.0
 
 
 class Looker:
-    """Keeps what the mind of each space was like when it was looked at last, for as long as this replica runs."""
+    """Notes in `memories.minds` what the spaces are like that this replica learned in."""
 
     def __init__(self, memories: Memories) -> None:
         self._memories = memories
-        self._seen: dict[str, MindState] = {}
-
-    @property
-    def states(self) -> Collection[MindState]:
-        """Of the spaces that this replica learned in."""
-        return self._seen.values()
 
     async def run(self) -> None:
         """Look, for ever."""
@@ -49,12 +41,11 @@ class Looker:
                     state = await memories.mind.state(await memories.space(name), memories.now())
             except UnknownSpaceError:
                 memories.forget_known(name)
-                self._seen.pop(name, None)
             except (EchoMemoryError, TimeoutError) as error:
                 memories.changed.add(name)
                 event("mind_not_seen", level=logging.WARNING, cause=type(error).__name__)
                 return
             else:
-                self._seen[name] = state
-                while len(self._seen) > _KEPT:
-                    self._seen.pop(next(iter(self._seen)))
+                memories.minds[name] = state
+                while len(memories.minds) > _KEPT:
+                    memories.minds.pop(next(iter(memories.minds)))

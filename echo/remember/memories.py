@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from echo.config.model import MemoryConfig
 from echo.memory import EchoMemoryError, Embedder, MemorySpace, MemoryStore, StoreUnavailableError
-from echo.mind import Mind
+from echo.mind import Mind, MindState
 from echo.remember.hub import Hub
 from echo.remember.places import Places
 from replica_agent.logs import event
@@ -34,6 +34,7 @@ class Memories:
         exports: that run now, each of which holds a connection.
         problem: why there is no store; empty while there is one.
         changed: spaces that learned or rested, and were not looked at since.
+        minds: what the mind of each space was like when it was looked at last.
     """
 
     def __init__(self, config: MemoryConfig, *, embedder: Embedder, mind: Mind) -> None:
@@ -47,6 +48,7 @@ class Memories:
         self._opened = ""
         self._known: set[str] = set()
         self.changed: set[str] = set()
+        self.minds: dict[str, MindState] = {}
         self._coherence: dict[str, float] = {}
         self._closed_until = 0.0
 
@@ -103,6 +105,7 @@ class Memories:
         """Look anew whether a space is there."""
         self._known.discard(name)
         self.changed.discard(name)
+        self.minds.pop(name, None)
         self._coherence.pop(name, None)
 
     async def run(self) -> None:

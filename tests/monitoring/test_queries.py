@@ -61,10 +61,10 @@ def ask(echo: Echo, mindful: str) -> None:
     """Have the service answer, learn and recall, turn somebody away, and fail."""
     until(lambda: MODEL in echo.get("/api/tags").text, 90)
     until(lambda: echo.metric("memory_up") == 1, 90)
-    for words in ("I am so angry and frustrated! My name is Ann.", "What is my name?"):
-        told = {**ASK, "messages": [{"role": "user", "content": words}]}
+    for number, words in enumerate(("I am so angry and frustrated! My name is Ann.", "What is my name?"), 1):
+        told = {**ASK, "messages": [{"role": "user", "content": words}], "echo": {"space": "ann"}}
         echo.post("/api/chat", told, key=mindful).raise_for_status()
-        until(lambda: echo.metric("memory_turns_waiting") == 0, 90)
+        until(lambda least=number: echo.metric("memory_turns_total", outcome="learned") == least, 90)
     for _ in range(2):
         echo.post("/api/chat", ASK).raise_for_status()
     assert echo.post("/api/chat", {**ASK, "model": "absent:1"}).status_code == 404

@@ -64,7 +64,7 @@ def test_a_space_is_looked_at_once_for_each_change() -> None:
     memories.measured("ann", 0.6)
     asyncio.run(looker.look())
     asyncio.run(looker.look())
-    assert (mind.asked, len(looker.states)) == (["ann"], 1)
+    assert (mind.asked, len(memories.minds)) == (["ann"], 1)
     memories.measured("ann", None)
     asyncio.run(looker.look())
     assert mind.asked == ["ann", "ann"]
@@ -75,15 +75,15 @@ def test_what_failed_is_looked_at_again_and_what_is_gone_is_left_out(caplog: pyt
     memories.measured("ann", 0.5)
     mind.fails["ann"] = StoreUnavailableError("gone for a moment")
     asyncio.run(looker.look())
-    assert (list(looker.states), memories.changed) == ([], {"ann"})
+    assert (list(memories.minds), memories.changed) == ([], {"ann"})
     assert "mind_not_seen" in caplog.text
     del mind.fails["ann"]
     asyncio.run(looker.look())
-    assert len(looker.states) == 1
+    assert len(memories.minds) == 1
     memories.measured("ann", 0.5)
     mind.fails["ann"] = UnknownSpaceError("ann")
     asyncio.run(looker.look())
-    assert (list(looker.states), memories.changed) == ([], set())
+    assert (list(memories.minds), memories.changed) == ([], set())
 
 
 def test_one_look_takes_so_many_spaces_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +95,7 @@ def test_one_look_takes_so_many_spaces_and_no_more(monkeypatch: pytest.MonkeyPat
     asyncio.run(looker.look())
     assert (mind.asked, memories.changed) == (["a", "b"], {"c"})
     asyncio.run(looker.look())
-    assert (len(looker.states), memories.changed) == (2, set())
+    assert (len(memories.minds), memories.changed) == (2, set())
 
 
 def values(states: list[MindState]) -> dict[str, float]:
