@@ -28,7 +28,13 @@ def keep(prometheus: InCluster, file: Path) -> list[str]:
             series = _series(prometheus, panel, end)
             if not series:
                 empty.append(f"{board.name}: {panel.title}")
-            facts = {"title": panel.title, "unit": panel.unit, "kind": panel.kind, "limit": panel.limit}
+            facts = {
+                "title": panel.title,
+                "unit": panel.unit,
+                "kind": panel.kind,
+                "limit": panel.limit,
+                "least": panel.least,
+            }
             shown.append({**facts, **place["gridPos"], "series": series})
         found.append({"name": board.name, "title": board.title, "panels": shown})
     file.parent.mkdir(parents=True, exist_ok=True)

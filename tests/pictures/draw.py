@@ -62,7 +62,7 @@ def lines(axes: Any, panel: dict[str, Any]) -> None:
         if top > panel["limit"] / 4:
             axes.axhline(panel["limit"], color="#c4162a", linewidth=0.8, linestyle="--")
     axes.yaxis.set_major_formatter(lambda value, _: spelled(value, panel["unit"]))
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(bottom=panel.get("least", 0))
     axes.tick_params(labelsize=6)
     axes.grid(visible=True, linewidth=0.3)
     axes.spines[["top", "right"]].set_visible(False)
