@@ -87,13 +87,12 @@ def kube(kubeconfig: Path) -> Iterator[Kube]:
 
 
 @pytest.fixture
-def stack(kubeconfig: Path, tmp_path: Path) -> Iterator[LiveStack]:
+def stack(kubeconfig: Path, tmp_path: Path) -> LiveStack:
+    """Not destroyed: the cluster ends with it."""
     folder = tmp_path / "stack"
     folder.mkdir()
     engine = Engine(prepared("ECHORATOR_PULUMI_ENGINE"), prepared("ECHORATOR_PULUMI_HOME"), kubeconfig)
-    found = LiveStack(engine, folder, f"auto-{os.getpid()}")
-    yield found
-    found.end()
+    return LiveStack(engine, folder, f"auto-{os.getpid()}")
 
 
 @pytest.fixture
@@ -157,9 +156,6 @@ def adapter(kube: Kube, kubeconfig: Path, prometheus: str, tmp_path: Path) -> It
             "/apis/apiregistration.k8s.io/v1/apiservices", {"metadata": {"name": name}, "spec": {**spec, **priorities}}
         )
     yield server
-    # A namespace does not end while a registered API server is silent, and the stack's is to end after this.
-    for name in METRICS:
-        kube.delete(f"/apis/apiregistration.k8s.io/v1/apiservices/{name}")
     server.stop()
 
 
