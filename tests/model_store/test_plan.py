@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from cli.__main__ import app
 from components import fit_check, settings
 from components.model_lookup import CREDENTIALS
 from components.settings import Settings, SettingsError
@@ -73,6 +75,16 @@ def test_bytes_and_shape_are_the_registry_s(registry: Registry, proxy: FaultyPro
     # Once for both, and of the weights no more than their head, whatever was still on the way.
     assert [request.path.rsplit("/", 2)[1] for request in proxy.requests] == ["manifests", "blobs"]
     assert proxy.requests[1].ranged
+
+
+def test_the_command_asks_too(registry: Registry, tmp_path: Path) -> None:
+    tiny(registry, "team/command")
+    raw = configuration({"name": "m", "source": f"{registry.host}/team/command:1"}, hosts=own(registry.host))
+    file = tmp_path / "Pulumi.t.yaml"
+    file.write_text(json.dumps({"config": {f"echorator:{key}": value for key, value in raw.items()}}))
+    result = CliRunner().invoke(app, ["fit", "--config-file", str(file), "--json"])
+    (model,) = json.loads(result.stdout)["models"]
+    assert (model["source"], model["weightsBytes"]) == ("registry", len(tiny_gguf()))
 
 
 def test_a_head_of_several_megabytes_is_read_to_its_end(registry: Registry) -> None:
