@@ -105,6 +105,49 @@ async def test_a_runner_that_is_killed_in_a_step_leaves_nothing_and_no_lock(empt
         await watcher.close()
 
 
+RUNNER = """
+import asyncio, sys
+from echo.driver import connect
+from echo.migrations import LATEST, Step, migrate, steps
+
+async def main(url, sql):
+    await migrate(await connect(url, timeout=30), todo=[*steps(), Step(LATEST + 1, "slow", sql)])
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+async def test_kill_nine_of_a_runner_in_a_step(empty_urls: Urls) -> None:
+    """The process is killed; the next one does the step from its beginning, and waits for nothing that it left."""
+    slow = "CREATE TABLE echo.half (a int); INSERT INTO echo.half VALUES (1); SELECT pg_sleep(600);"
+    watcher = await connect(empty_urls.superuser, timeout=30)
+    asleep = "SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND wait_event = 'PgSleep'"
+    try:
+        for _ in range(2):
+            runner = await asyncio.create_subprocess_exec(sys.executable, "-c", RUNNER, empty_urls.owner, slow)
+            try:
+                while runner.returncode is None and not await watcher.fetchval(asleep, empty_urls.name):  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+                assert runner.returncode is None
+            finally:
+                if runner.returncode is None:
+                    runner.kill()
+                await runner.wait()
+            assert await watcher.fetchval("SELECT max(version) FROM echo.schema_versions") == LATEST
+            while await watcher.fetchval(asleep, empty_urls.name):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+            assert await watcher.fetchval("SELECT to_regclass('echo.half')") is None
+        again = await connect(empty_urls.owner, timeout=30)
+        try:
+            whole = [*steps(), Step(LATEST + 1, "slow", slow.replace("600", "0"))]
+            assert await migrate(again, todo=whole, say=_quiet) == LATEST + 1
+            assert await again.fetchval("SELECT count(*) FROM echo.half") == 1
+        finally:
+            await again.close()
+    finally:
+        await watcher.close()
+
+
 async def test_a_step_waits_for_a_running_transaction_without_locking_others_out(
     empty_urls: Urls, monkeypatch: pytest.MonkeyPatch
 ) -> None:

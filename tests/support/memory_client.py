@@ -26,12 +26,14 @@ class MemoryClient:
         self.namespace = namespace
         self.store = store
         self.prefix = namespace.removesuffix("-memory")
-        self._kubectl = [os.environ["ECHORATOR_KUBECTL"], "--kubeconfig", str(kubeconfig), "-n", namespace]
+        self._kubectl = [os.environ["ECHORATOR_KUBECTL"], "--kubeconfig", str(kubeconfig)]
 
-    def run(self, *command: str, text: str | None = None, pod: str = CLIENT, limit_s: float = 60) -> Any:
-        """Run a command in a pod; the finished process."""
+    def run(
+        self, *command: str, text: str | None = None, pod: str = CLIENT, namespace: str = "", limit_s: float = 60
+    ) -> Any:
+        """Run a command in a pod, the client's or another one; the finished process."""
         return subprocess.run(
-            [*self._kubectl, "exec", "-i", pod, "--", *command],
+            [*self._kubectl, "-n", namespace or self.namespace, "exec", "-i", pod, "--", *command],
             input=text,
             capture_output=True,
             text=True,
