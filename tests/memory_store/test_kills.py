@@ -36,7 +36,7 @@ HOLD = "BEGIN; LOCK TABLE echo.schema_versions IN SHARE MODE; SELECT pg_sleep(18
 """Readers pass, and the line that ends a step does not."""
 LET_GO = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(1800)%'"
 HELD_UP = """
-SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'INSERT INTO echo.schema_versions%'
+SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'INSERT INTO echo.schema_versions%'
 """
 
 
@@ -49,10 +49,11 @@ def test_the_migrations_are_killed_in_a_step(
         turn.fault()
         killed: set[str] = set()
         for _ in range(KILLS):
-            pod = wait_for("a step is held up", lambda: _at_work(client, kube, killed), 300)
+            pod, backend = wait_for("a step is held up", lambda: _at_work(client, kube, killed), 300)
             killed.add(pod)
             kube.delete(f"/api/v1/namespaces/{client.namespace}/pods/{pod}", grace_s=0)
-            wait_for("its step is taken back", lambda: client.sql(HELD_UP, who="owner") == "0", 120)
+            gone = f"SELECT count(*) FROM pg_stat_activity WHERE pid = {int(backend)}"  # noqa: S608
+            wait_for("its step is taken back", lambda gone=gone: client.sql(gone, who="owner") == "0", 240)
             assert client.sql("SELECT to_regclass('echo.memories') IS NULL", who="owner") == "t"
     done = wait_for("the Job has tried again and is done", lambda: _succeeded(kube, job), 300)
     turn.over()
@@ -70,11 +71,11 @@ def _held(client: MemoryClient) -> Generator[None]:
     holding = threading.Thread(target=lambda: client.try_sql(HOLD, who="owner", limit_s=1800))
     holding.start()
     try:
-        wait_for("the table is held", lambda: client.sql(_HOLDERS, who="owner") == "1", 60)
+        wait_for("the table is held", lambda: client.sql(_HOLDERS, who="owner") == "1", 240)
         yield
     finally:
         client.sql(LET_GO, who="owner")
-        holding.join(60)
+        holding.join(240)
 
 
 _HOLDERS = "SELECT count(*) FROM pg_locks WHERE relation = 'echo.schema_versions'::regclass AND mode = 'ShareLock'"
@@ -100,12 +101,13 @@ def _job(kube: Kube, namespace: str) -> Generator[str]:
     yield f"{jobs}/{AGAIN}"
 
 
-def _at_work(client: MemoryClient, kube: Kube, killed: set[str]) -> str | None:
-    """The Job's pod that is not one of the killed, once its step waits."""
+def _at_work(client: MemoryClient, kube: Kube, killed: set[str]) -> tuple[str, str] | None:
+    """The Job's pod that is not one of the killed, and the server's process for it, once its step waits."""
     pods = kube.items(f"/api/v1/namespaces/{client.namespace}/pods")
     called = [pod["metadata"]["name"] for pod in pods if pod["metadata"]["name"].startswith(AGAIN)]
     fresh = [name for name in called if name not in killed]
-    return str(fresh[0]) if fresh and client.sql(HELD_UP, who="owner") == "1" else None
+    waits = client.sql(HELD_UP, who="owner") if fresh else ""
+    return (str(fresh[0]), waits) if waits else None
 
 
 def _succeeded(kube: Kube, job: str) -> str | None:
