@@ -7,6 +7,7 @@ waits for running transactions and does not lock them out, and that steps only a
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 import subprocess
@@ -19,7 +20,8 @@ from echo.driver import Connection, connect
 from echo.memory import HashEmbedder, MemoryStore, SchemaOutdatedError
 from echo.migrations import LATEST, MigrationError, Step, migrate, status, steps
 from tests.memory.conftest import SetClock, Urls
-from tests.support.postgres import SERVICE
+from tests.support.postgres import SERVICE, Postgres
+from tests.support.processes import free_port
 
 pytestmark = pytest.mark.anyio
 
@@ -235,6 +237,33 @@ def test_the_command(empty_urls: Urls, tmp_path: Path) -> None:
     assert "ECHO_DATABASE_URL" in nothing.stderr
     gone = run(ECHO_DATABASE_URL=re.sub(r":\d+/", ":1/", empty_urls.owner))
     assert (gone.returncode, "Traceback" in gone.stderr) == (1, False)
+
+
+async def test_a_database_that_does_not_answer_yet(empty_urls: Urls, postgres: Postgres) -> None:
+    """As that of a pod whose network policies are not in force yet."""
+    port = free_port()
+    url = empty_urls.owner.replace(f":{postgres.port}/", f":{port}/")
+    runner = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "echo.migrations", "status", "--wait", "100", env={**os.environ, "ECHO_DATABASE_URL": url}
+    )
+    # Long enough that it was refused, on all but a very slow machine.
+    await asyncio.sleep(2)
+    assert runner.returncode is None
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        from_server, to_server = await asyncio.open_connection("127.0.0.1", postgres.port)
+        await asyncio.gather(_copy(reader, to_server), _copy(from_server, writer))
+
+    async with await asyncio.start_server(forward, "127.0.0.1", port):
+        assert await runner.wait() == 3
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(ConnectionError):
+        while part := await reader.read(65_536):
+            writer.write(part)
+            await writer.drain()
+    writer.close()
 
 
 def test_steps_only_add() -> None:

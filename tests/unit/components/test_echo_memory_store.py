@@ -190,12 +190,12 @@ def test_migrations_run_as_the_owner_and_grant_to_services() -> None:
     found = seen()
     (job,) = kinds(found, ":Job").values()
     pod = job["spec"]["template"]["spec"]
-    assert pod["containers"][0]["args"] == ["echo.migrations", "up", "--service-role", "echo_app"]
+    assert pod["containers"][0]["args"] == ["echo.migrations", "up", "--service-role", "echo_app", "--wait", "120"]
     assert pod["volumes"][0]["secret"]["secretName"] == "memory-migrations"
     url = kinds(found, ":Secret")["m-memory-migrations"]["stringData"]["value"]["url"]
     assert url.startswith("postgresql://echo_owner:")
     indexes = kinds(found, ":CronJob")["m-indexes"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
-    assert indexes["containers"][0]["args"] == ["echo.migrations", "indexes", "--memory", "256MB"]
+    assert indexes["containers"][0]["args"] == ["echo.migrations", "indexes", "--memory", "256MB", "--wait", "120"]
 
 
 def test_services_sign_in_beside_the_models() -> None:
