@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components import memory_names as names
-from components import workload
+from components import memory_queries, workload
 from components.labels import namespace_labels
 from components.quantity import parse_bytes
 from components.settings_memory import RecoverySettings
@@ -105,6 +105,7 @@ def cluster(wanted: Database) -> dict[str, Any]:
             **_synchronous(wanted.instances),
         },
         "managed": {"roles": roles()},
+        "monitoring": memory_queries.monitoring(),
         # The first try of a drained primary is a switch; half a minute is what a checkpoint takes at most.
         "smartShutdownTimeout": 10,
         "stopDelay": 120,

@@ -30,6 +30,7 @@ from echo.engine.upstream import Upstream
 from echo.plain import PlainMind
 from echo.remember.companion import Companion
 from echo.remember.embedder import FleetEmbedder
+from echo.remember.looking import Looker
 from echo.remember.memories import Memories
 from echo.remember.tasks import Learner
 from echo.telemetry import engine_kind
@@ -70,6 +71,9 @@ class Service:
         )
         self._memories = memories = self._remember(config)
         self._learner = learner = self._learn(memories)
+        self._looker = looker = None if memories is None else Looker(memories)
+        if looker is not None:
+            metrics.minds(lambda: looker.states)
         self._engine = engine = engine_kind()(
             config,
             fleet=self._fleet,
@@ -107,6 +111,8 @@ class Service:
             found.append(self._memories.run())
         if self._learner is not None:
             found.append(self._learner.run())
+        if self._looker is not None:
+            found.append(self._looker.run())
         return found
 
     async def close(self) -> None:
@@ -134,6 +140,7 @@ class Service:
             memories,
             count=lambda outcome: metrics.turns.labels(outcome).inc(),
             took=metrics.learn_seconds.observe,
+            tidied=lambda what, number: metrics.tidied.labels(what).inc(number),
         )
 
     def _apply(self, config: EchoConfig) -> None:
