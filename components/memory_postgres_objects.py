@@ -12,6 +12,7 @@ from components.settings_memory import RecoverySettings
 from components.sizes import Size
 
 EXTENSIONS = ("vector", "pg_trgm", "btree_gin", "unaccent")
+_READS_ALL = "pg_read_all_data"
 _SYNCHRONOUS_FROM = 3
 """Instances: with two, the loss of the standby would stop all writing."""
 
@@ -179,7 +180,7 @@ def roles() -> list[dict[str, Any]]:
         "name": names.READER,
         "login": True,
         "bypassrls": True,
-        "inRoles": ["pg_read_all_data", "pg_read_all_stats"],
+        "inRoles": [_READS_ALL, "pg_read_all_stats"],
         "passwordSecret": {"name": names.READER_SECRET},
         "comment": "compares a restored store with its source",
     }
@@ -215,7 +216,8 @@ def bootstrap(wanted: Database) -> dict[str, Any]:
                 *(f"CREATE EXTENSION IF NOT EXISTS {one}" for one in EXTENSIONS),
                 f"REVOKE ALL ON DATABASE {names.DATABASE} FROM PUBLIC",
                 "REVOKE CREATE ON SCHEMA public FROM PUBLIC",
-                f"GRANT CONNECT ON DATABASE {names.DATABASE} TO {names.GROUP}",
+                # The reader, who is no member of the group, has the other role's rights.
+                f"GRANT CONNECT ON DATABASE {names.DATABASE} TO {names.GROUP}, {_READS_ALL}",
             ],
         }
     }

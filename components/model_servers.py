@@ -61,7 +61,7 @@ class ModelServers(pulumi.ComponentResource):
         """
         raw = cast("dict[str, Any]", whole_numbers({key: one for key, one in args.items() if one is not None}))
         found = list(cluster_contexts.faults(raw))
-        config = settings.validate(raw, found)
+        config = settings.validate(raw, found, ask=True)
         super().__init__("echorator:index:ModelServers", name, {}, opts)
         fleet = Fleet.of(config, parent=self, prefix=f"{name}-")
         placed = {
