@@ -7,6 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from echo.beside import beside
 from echo.memory import Hit, Memory, MemoryKind, MemorySpace, NewExperience, NewMemory, PageRequest, Query
 from echo.memory.limits import Limits
 from echo.mind import Claim, Emotion, Learned, Lived, Message, MindState, Preparation, Rested, SelfLayer
@@ -56,7 +57,8 @@ class PlainMind:
             [
                 NewMemory(
                     content=fitting(lived.input),
-                    context=fitting(lived.output),
+                    # The answer is no memory of its own here, so it stands beside what was said.
+                    context=fitting(f"{beside(at, lived.before)}\n{lived.model}: {lived.output}"),
                     source=lived.speaker,
                     session=lived.conversation,
                     occurred_at=at,

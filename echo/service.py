@@ -23,7 +23,7 @@ from echo.config.layers import Layers
 from echo.config.model import EchoConfig
 from echo.config.watch import Watcher
 from echo.engine.discover import Discovery
-from echo.engine.fleet import Fleet
+from echo.engine.fleet import Fleet, model_key
 from echo.engine.metrics import EchoMetrics
 from echo.engine.queue import Dispatcher
 from echo.engine.upstream import Upstream
@@ -78,7 +78,7 @@ class Service:
             drain=self.drain,
             rates=rates,
             metrics=metrics,
-            companion=Companion(memories, learner, metrics),
+            companion=Companion(memories, learner, metrics, self._context),
         )
         self._watcher = watcher = Watcher(layers, config, self._apply)
         sockets = Sockets(engine, metrics)
@@ -97,6 +97,8 @@ class Service:
             memory_up=lambda: float(memories is not None and memories.up),
             turns_waiting=lambda: 0 if learner is None else learner.waiting,
             memory_coherence=lambda: math.nan if memories is None else _mean(memories.coherence),
+            events_shared=lambda: float(memories is not None and memories.relay.state == "shared"),
+            events_unsent=lambda: 0 if memories is None else memories.relay.unsent,
             memory_listeners=lambda: 0 if memories is None else memories.hub.number,
         )
 
@@ -104,7 +106,7 @@ class Service:
         """Return what runs for as long as the service does."""
         found: list[Coroutine[Any, Any, None]] = [self._discovery.run(), self._watcher.run()]
         if self._memories is not None:
-            found.append(self._memories.run())
+            found += [self._memories.run(), self._memories.relay.run()]
         if self._learner is not None:
             found.append(self._learner.run())
         return found
@@ -125,6 +127,10 @@ class Service:
         characters = said.recall.characters
         mind = Mind(budget=Budget(characters=characters)) if said.cognition else PlainMind(characters=characters)
         return Memories(said, embedder=embedder, mind=mind)
+
+    def _context(self, model: str) -> int:
+        key = model_key(model)
+        return self._fleet.context(key if key is not None else model)
 
     def _learn(self, memories: Memories | None) -> Learner | None:
         if memories is None:

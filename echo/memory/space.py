@@ -235,9 +235,15 @@ class MemorySpace:
         """
         await goals.drop(self._context, goal_id)
 
-    async def add_turns(self, conversation: str, turns: Iterable[NewTurn], *, model: str = "") -> Conversation:
-        """Add what was said to a conversation; the first turn begins it."""
-        return await conversations.add_turns(self._context, conversation, model, turns)
+    async def add_turns(
+        self, conversation: str, turns: Iterable[NewTurn], *, model: str = "", owner: str = ""
+    ) -> Conversation:
+        """Add what was said to a conversation; the first turn begins it.
+
+        Raises:
+            ForeignConversationError: it is another owner's.
+        """
+        return await conversations.add_turns(self._context, conversation, model, owner, turns)
 
     async def conversations(self, *, limit: int = 50, cursor: str = "") -> ConversationPage:
         """Conversations, latest first, some at a time."""

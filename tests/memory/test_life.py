@@ -12,6 +12,7 @@ import pytest
 from echo.driver import connect
 from echo.memory import (
     AssociationKind,
+    ForeignConversationError,
     GoalState,
     InvalidInputError,
     MemoryKind,
@@ -170,6 +171,31 @@ async def test_turns_at_once_get_numbers_of_their_own(space: MemorySpace) -> Non
     await space.drop_conversation("talk")
     with pytest.raises(UnknownConversationError):
         await space.conversation("talk")
+
+
+async def test_a_conversation_goes_on_with_its_owner_alone(store: MemoryStore, space: MemorySpace) -> None:
+    """Also when it moved house; in another space the name is free."""
+    said = [NewTurn(role="user", content="hello", at=START)]
+    await space.add_turns("talk", said, owner="anna")
+    assert (await space.add_turns("talk", said, owner="anna")).turns == 2
+    for other in ("bob", ""):
+        with pytest.raises(ForeignConversationError) as refused:
+            await space.add_turns("talk", said, owner=other)
+        assert refused.value.status == 403
+    assert (await space.conversation("talk"))[0].owner == "anna"
+    lines = [line async for line in space.export()]
+    await store.create_space("new")
+    moved = store.space("new")
+    assert (await moved.add_turns("talk", said, owner="bob")).owner == "bob"
+    await moved.drop_conversation("talk")
+    await moved.import_lines(lines)
+    assert (await moved.add_turns("talk", said, owner="anna")).turns == 3
+    # An export of before owners were names none: nobody's.
+    await moved.drop_conversation("talk")
+    await moved.import_lines([line.replace('"owner": "anna", ', "") for line in lines])
+    assert (await moved.conversation("talk"))[0].owner == ""
+    with pytest.raises(ForeignConversationError):
+        await moved.add_turns("talk", said, owner="anna")
 
 
 async def test_conversations_in_pages(space: MemorySpace, clock: SetClock) -> None:
