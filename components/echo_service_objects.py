@@ -94,6 +94,7 @@ def config(settings: EchoSettings, servers: Sequence[ServerSettings], namespace:
             "embedder": settings.memory.embedder.model_dump(by_alias=True),
             "cognition": settings.memory.cognition,
             "history": settings.memory.history.model_dump(by_alias=True),
+            "states": settings.memory.states.model_dump(by_alias=True),
             # Not there where the stack's memory has no Redis; then events stay in their replica.
             "eventsUrlFile": f"{_MEMORY}/redis-url",
         }

@@ -15,6 +15,7 @@ _LEAST = 1
 _WIDEST = 4000
 _LAST_PORT = 65535
 _MOST_MESSAGES = 1_000
+_MOST_DAYS = 36_500
 _SPACE = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
 
 
@@ -79,9 +80,22 @@ def _memory(raw: Raw) -> Iterator[Fault]:
         value = history.get(key)
         if isinstance(value, int) and not isinstance(value, bool) and not 0 <= value <= most:
             yield Fault(f"echo.memory.history.{key}", f"must be from 0 to {most:g}, not {value}")
+    yield from _states(mapping(memory.get("states")))
     port = memory.get("port")
     if isinstance(port, int) and not isinstance(port, bool) and not 0 < port <= _LAST_PORT:
         yield Fault("echo.memory.port", f"must be from 1 to {_LAST_PORT}, not {port}")
+
+
+def _states(states: Raw) -> Iterator[Fault]:
+    least, where = 0.0, "0"
+    for key, unsaid in (("wholeDays", 7.0), ("hourlyDays", 90.0), ("dailyDays", None)):
+        value = states.get(key, unsaid)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            continue
+        if not least <= value <= _MOST_DAYS:
+            yield Fault(f"echo.memory.states.{key}", f"must be from {where} to {_MOST_DAYS}, not {value:g}")
+            return
+        least, where = float(value), f"`{key}` ({value:g})"
 
 
 def _oidc(raw: Raw) -> Iterator[Fault]:

@@ -42,6 +42,15 @@ class EchoHistorySettings(Section):
     characters: int = 100_000
 
 
+class EchoStatesSettings(Section):
+    """How long states of a mind are kept: all, the last of each hour, the last of each day."""
+
+    whole_days: float = 7
+    hourly_days: float = 90
+    daily_days: float | None = None
+    """None is for ever."""
+
+
 class EchoMemorySettings(Section):
     """Memory spaces in PostgreSQL."""
 
@@ -51,6 +60,7 @@ class EchoMemorySettings(Section):
     cognition: bool = True
     """Learn and prepare by the whole of cognition; else by the memory alone."""
     history: EchoHistorySettings = EchoHistorySettings()
+    states: EchoStatesSettings = EchoStatesSettings()
     port: int | None = None
     """Of a database outside the stack's own memory store."""
 

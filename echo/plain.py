@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from echo.beside import beside
-from echo.memory import Hit, Memory, MemoryKind, MemorySpace, NewExperience, NewMemory, PageRequest, Query
+from echo.memory import Hit, Keeping, Memory, MemoryKind, MemorySpace, NewExperience, NewMemory, PageRequest, Query
 from echo.memory.limits import Limits
 from echo.mind import Claim, Emotion, Learned, Lived, Message, MindState, Preparation, Rested, SelfLayer
 
@@ -30,13 +30,15 @@ _LAYERS = ("identity", "functional", "contextual", "dynamic")
 class PlainMind:
     """Implements `echo.mind.Mind` without cognition."""
 
-    def __init__(self, *, characters: int = 4_000) -> None:
+    def __init__(self, *, characters: int = 4_000, keeping: Keeping | None = None) -> None:
         """Prepare it.
 
         Args:
             characters: most that a preparation has.
+            keeping: what stays of old states.
         """
         self._characters = characters
+        self._keeping = keeping
         self._kept: dict[str, datetime] = {}
 
     async def prepare(
@@ -88,6 +90,7 @@ class PlainMind:
         del now
         report = await space.consolidate()
         faded = await space.forget()
+        await space.thin_snapshots(self._keeping)
         return Rested(merged=len(report.merged), forgotten=len(faded.faded))
 
     async def state(self, space: MemorySpace, now: datetime) -> MindState:

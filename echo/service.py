@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Coroutine, Sequence
+from datetime import timedelta
 from typing import Any
 
 from starlette.types import ASGIApp
@@ -18,6 +19,7 @@ from echo.auth import keys
 from echo.auth.gatehouse import Gatehouse
 from echo.auth.rates import Rates
 from echo.cognition import Mind
+from echo.cognition.mind import Schedule
 from echo.cognition.prompt import Budget
 from echo.config.layers import Layers
 from echo.config.model import EchoConfig
@@ -27,6 +29,7 @@ from echo.engine.fleet import Fleet, model_key
 from echo.engine.metrics import EchoMetrics
 from echo.engine.queue import Dispatcher
 from echo.engine.upstream import Upstream
+from echo.memory import Keeping
 from echo.plain import PlainMind
 from echo.remember.companion import Companion
 from echo.remember.embedder import FleetEmbedder
@@ -125,7 +128,17 @@ class Service:
             return None
         embedder = FleetEmbedder(self._dispatcher, self._upstream, said.embedder.model, said.embedder.width)
         characters = said.recall.characters
-        mind = Mind(budget=Budget(characters=characters)) if said.cognition else PlainMind(characters=characters)
+        states = said.states
+        keeping = Keeping(
+            whole=timedelta(days=states.whole_days),
+            hourly=timedelta(days=states.hourly_days),
+            daily=None if states.daily_days is None else timedelta(days=states.daily_days),
+        )
+        mind = (
+            Mind(budget=Budget(characters=characters), schedule=Schedule(keeping=keeping))
+            if said.cognition
+            else PlainMind(characters=characters, keeping=keeping)
+        )
         return Memories(said, embedder=embedder, mind=mind)
 
     def _context(self, model: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -246,6 +247,26 @@ class LearningConfig(Strict):
     tidy_minutes: float = Field(default=60, ge=0)
 
 
+class StatesConfig(Strict):
+    """How long states of a mind, and outlines of its self, are kept; what is not goes when a space forgets.
+
+    Attributes:
+        whole_days: all of them.
+        hourly_days: the last of each hour.
+        daily_days: the last of each day; None is for ever.
+    """
+
+    whole_days: Annotated[float, Field(ge=0, le=36_500)] = 7
+    hourly_days: Annotated[float, Field(ge=0, le=36_500)] = 90
+    daily_days: Annotated[float, Field(ge=0, le=36_500)] | None = None
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        if not self.whole_days <= self.hourly_days <= (math.inf if self.daily_days is None else self.daily_days):
+            raise ValueError("`wholeDays`, `hourlyDays` and `dailyDays` must not fall")
+        return self
+
+
 class MemoryConfig(Strict):
     """Memory spaces in PostgreSQL.
 
@@ -267,6 +288,7 @@ class MemoryConfig(Strict):
     recall: RecallConfig = RecallConfig()
     history: HistoryConfig = HistoryConfig()
     learning: LearningConfig = LearningConfig()
+    states: StatesConfig = StatesConfig()
     connections: int = Field(default=10, gt=1, le=100)
     events: int = Field(default=100, ge=0)
     events_url_file: AbsolutePath | None = None

@@ -85,7 +85,7 @@ from echo.memory.records import (
     WalkRequest,
     Why,
 )
-from echo.memory.snapshots import Advanced
+from echo.memory.snapshots import Advanced, Keeping
 from echo.memory.space import MemorySpace
 from echo.memory.store import MemoryStore
 from echo.memory.weights import FadingWeights, RetrievalWeights
@@ -131,6 +131,7 @@ __all__ = [
     "IdempotencyConflictError",
     "ImportReport",
     "InvalidInputError",
+    "Keeping",
     "Limits",
     "Memory",
     "MemoryKind",

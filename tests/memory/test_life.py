@@ -15,6 +15,7 @@ from echo.memory import (
     ForeignConversationError,
     GoalState,
     InvalidInputError,
+    Keeping,
     MemoryKind,
     MemorySpace,
     MemoryStore,
@@ -221,6 +222,38 @@ async def test_states_over_time_are_thinned_evenly_and_end_with_the_last(space: 
     assert {b - a for a, b in pairwise(thin)} == {4}
     part = await space.states_between(since=START + timedelta(minutes=3), until=START + timedelta(minutes=6))
     assert [one.content["i"] for one in part] == [3, 4, 5]
+
+
+async def test_old_states_are_thinned_to_the_last_of_each_hour_and_day(
+    store: MemoryStore, space: MemorySpace, clock: SetClock
+) -> None:
+    """Those of another space stay, and so do the last two, however old; a second time nothing goes."""
+    keeping = Keeping(whole=timedelta(days=1), hourly=timedelta(days=2), daily=timedelta(days=4))
+    await store.create_space("away")
+    for i in range(24 * 6 * 2):
+        await space.save_state({"i": i})
+        if i % 24 == 0:
+            await space.save_identity({"i": i})
+            await store.space("away").save_state({"i": i})
+        clock.forward(minutes=30)
+    gone = await space.thin_snapshots(keeping)
+    kept = await space.states(limit=1_000)
+    ages = [(clock.now - one.taken_at) / timedelta(hours=1) for one in kept]
+    # From noon to noon: 48 of the last day, 24 or 25 hours before it, then the last of two or three days.
+    assert len([age for age in ages if age <= 24]) == 48
+    assert {one.taken_at.minute for one in kept if 24 < (clock.now - one.taken_at) / timedelta(hours=1) <= 48} == {30}
+    assert len([age for age in ages if 24 < age <= 48]) == 24
+    assert [one.taken_at.hour for one in kept if (clock.now - one.taken_at) / timedelta(hours=1) > 49] == [23, 23]
+    assert max(ages) <= 96
+    assert gone > 200
+    assert await space.thin_snapshots(keeping) == 0
+    assert len(await store.space("away").states(limit=100)) == 12
+    clock.forward(days=365)
+    await space.thin_snapshots(keeping)
+    assert [one.content["i"] for one in await space.states(limit=100)] == [287, 286]
+    assert len(await space.identities(limit=100)) == 2
+    with pytest.raises(InvalidInputError, match="keeping"):
+        await space.thin_snapshots(Keeping(whole=timedelta(days=9), hourly=timedelta(days=1)))
 
 
 async def test_goals_and_conversations_move_house_and_stay_in_it(store: MemoryStore, space: MemorySpace) -> None:
