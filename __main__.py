@@ -19,12 +19,14 @@ for wanted in config.servers:
     pulumi.export(f"{wanted.name}-models", {name: model.replicas for name, model in placed.models.items()})
     pulumi.export(f"{wanted.name}-phases", {name: model.phase for name, model in placed.models.items()})
 apart: list[pulumi.Resource] = []
+authority: pulumi.Output[str] | None = None
 if config.memory.enabled and fleet.primary is not None:
     memory = echo_memory_store.remember(config, fleet.primary.cluster)
     pulumi.export("memory-endpoint", memory.host)
     pulumi.export("memory-namespace", memory.namespace)
     pulumi.export("memory-secret", memory.secret)
     apart.append(memory)
+    authority = memory.authority
 if config.echo.enabled and fleet.primary is not None:
     home = fleet.primary.cluster
     # Its pods take the memory's Secret and schema as they find them when they start.
@@ -35,4 +37,6 @@ pulumi.export("namespace", f"{config.namespace}-models")
 if config.clusters:
     pulumi.export("clusters", fleet.summary())
 if config.monitoring.enabled and fleet.primary is not None:
-    pulumi.export("monitoring", MonitoringStack.of(config, fleet.primary.cluster, after=apart).outputs)
+    pulumi.export(
+        "monitoring", MonitoringStack.of(config, fleet.primary.cluster, after=apart, memory=authority).outputs
+    )

@@ -23,12 +23,14 @@ _LOOK_ON = {"fit": {"over": "note", "unknown": "note"}}
 
 def show(place: Place, output: Output) -> Exit:
     """The table; says with its exit code whether a deploy would be refused."""
-    settings = StackFile.read(place.config).settings(_LOOK_ON)
+    settings = StackFile.read(place.config).settings(_LOOK_ON, ask=True)
     found = fit_check.fits(settings)
     output.result({"stack": place.stack, "models": [_document(one) for one in found]})
     if not output.as_json:
         output.console.print(table(found) if found else Text(f"Stack {place.stack} has no model in the cluster."))
         for one in found:
+            if one.facts is None:
+                output.say(f"{one.path}: {fit_check.unknown(one)}", "yellow")
             if one.verdict is not None and one.verdict.fits is False:
                 output.say(f"{one.path}: {fit_check.problem(one)}", "red")
     return Exit.REFUSED if any(one.verdict is not None and one.verdict.fits is False for one in found) else Exit.DONE

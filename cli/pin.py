@@ -16,7 +16,7 @@ from cli.render import diff_lines
 from cli.stack_file import CONFIG, PREFIX, StackFile
 from components.kube_context import KubeContextError
 from components.settings import Settings
-from components.versions import IMAGES, MEMORY_IMAGES, MONITORING_IMAGES, Image
+from components.versions import ADDON_IMAGES, IMAGES, MEMORY_IMAGES, MONITORING_IMAGES, Image
 from toolchain.local import REGISTRY_FORWARD, known_node
 from toolchain.node import ports
 
@@ -70,10 +70,12 @@ def pin(place: Place, registry: str | None, output: Output, *, check: bool) -> N
 def images(settings: Settings) -> Mapping[str, Image]:
     """What the stack runs that can be pinned."""
     brought = settings.monitoring.enabled and settings.monitoring.mode == "bring"
+    collected = ("collector", "jaeger") if settings.monitoring.collector.jaeger else ("collector",)
     return {
         **IMAGES,
         **(MONITORING_IMAGES if brought else {}),
         **(MEMORY_IMAGES if settings.memory.enabled else {}),
+        **{name: ADDON_IMAGES[name] for name in collected if brought and settings.monitoring.collector.enabled},
     }
 
 

@@ -64,11 +64,12 @@ class StackFile:
         """Whether there is something to write."""
         return self.yaml.text != self.before
 
-    def settings(self, over: Mapping[str, Mapping[str, Any]] | None = None) -> Settings:
+    def settings(self, over: Mapping[str, Mapping[str, Any]] | None = None, *, ask: bool = False) -> Settings:
         """What the text to be says, checked by the rules of a deploy.
 
         Args:
             over: section to what is laid over it, for a command that looks on where a deploy would stop.
+            ask: also ask the models' registries, where `fit.lookup` says so.
 
         Raises:
             SettingsError: with every fault there is.
@@ -85,7 +86,7 @@ class StackFile:
         for section, changes in (over or {}).items():
             given = legible.get(section, {})
             legible[section] = {**cast("Mapping[str, Any]", given), **changes} if isinstance(given, dict) else given
-        return validate(legible, faults)
+        return validate(legible, faults, ask=ask)
 
     def diff(self) -> list[str]:
         """What changes, as lines of a unified diff; none when nothing does."""

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import memory_backup, memory_operator_objects, memory_rotation, workload
+from components import memory_backup, memory_operator_objects, memory_queries, memory_rotation, workload
 from components import memory_gateway_objects as gateway
 from components import memory_names as names
 from components import memory_postgres_objects as postgres
@@ -48,6 +48,8 @@ class EchoMemoryStore(pulumi.ComponentResource):
     """Of the primary."""
     secret: pulumi.Output[str]
     """Name of the Secret beside the models that services sign in with; known once the schema is there."""
+    authority: pulumi.Output[str]
+    """PEM; signs the certificates of the database, whose metrics are read by TLS too."""
     ready: list[pulumi.Resource]
     """Once these are there, services may sign in."""
 
@@ -85,6 +87,7 @@ class EchoMemoryStore(pulumi.ComponentResource):
                 for one in found
             ]
         )
+        self.authority = self._tls.trust
         self._space.policy(name, "memory-clients", postgres.client_policy(self._prefix))
         self._parts = MemoryParts(
             name=name,
@@ -231,6 +234,12 @@ class EchoMemoryStore(pulumi.ComponentResource):
                 )
             ),
         )
+        queries = k8s.core.v1.ConfigMap(
+            f"{self._name}-{memory_queries.CONFIG_MAP}",
+            metadata=space.reloaded(memory_queries.CONFIG_MAP, "database"),
+            data={memory_queries.KEY: memory_queries.text()},
+            opts=space.inside,
+        )
         spec = postgres.cluster(
             memory_backup.database(
                 settings,
@@ -255,7 +264,7 @@ class EchoMemoryStore(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions.merge(
                 space.inside,
                 pulumi.ResourceOptions(
-                    depends_on=[*after, owned, trust, *users, policy, *space.policies],
+                    depends_on=[*after, owned, trust, queries, *users, policy, *space.policies],
                     # A store that another takes the place of, by a restore, is left alone: its volumes go with it.
                     retain_on_delete=True,
                 ),

@@ -29,11 +29,12 @@ class Fit:
         server: its name.
         model: its name.
         facts: None where nobody knows them.
-        source: where they are from: `settings`, `table`, or why there are none.
+        source: where they are from: `settings`, `registry`, `table`, or why there are none.
         room: what the replica has.
         pool: of GPUs that it was looked at for, if any.
         verdict: None without facts.
         instead: what would fit, nearest first.
+        silent: why its registry said nothing, where it was asked.
     """
 
     path: str
@@ -45,6 +46,7 @@ class Fit:
     pool: str | None = None
     verdict: Verdict | None = None
     instead: Sequence[str] = ()
+    silent: str | None = None
 
 
 def pools(settings: "Settings") -> list[Pool]:
@@ -161,11 +163,17 @@ def fits(settings: "Settings") -> list[Fit]:
     return found
 
 
-def faults(settings: "Settings") -> list[Fault]:
-    """What does not fit, and what nobody knows where the settings want it known."""
+def faults(settings: "Settings", *, asked: bool = True) -> list[Fault]:
+    """What does not fit, and what nobody knows where the settings want it known.
+
+    Args:
+        settings: of the whole stack.
+        asked: whether registries were asked where `fit.lookup` says so; before that, nobody's not knowing is final.
+    """
     found: list[Fault] = []
+    final = asked or settings.fit.lookup == "none"
     for one in fits(settings):
-        if one.facts is None and settings.fit.unknown == "refuse":
+        if one.facts is None and settings.fit.unknown == "refuse" and final:
             found.append(
                 Fault(
                     f"{one.path}.facts",
@@ -183,16 +191,26 @@ def notes(settings: "Settings") -> list[str]:
     found: list[str] = []
     for one in fits(settings):
         if one.facts is None:
-            found.append(f"{one.path}: whether `{one.model}` fits is not known ({one.source})")
+            found.append(f"{one.path}: {unknown(one)}")
         elif one.verdict is not None and one.verdict.fits is None:
             found.append(f"{one.path}: `{one.model}` {one.verdict}: no pool says which GPUs `{one.server}` gets")
         elif one.verdict is not None and one.verdict.fits is False and settings.fit.over == "note":
             found.append(f"{one.path}: {problem(one)}")
+        if one.source == "table" and one.silent is not None:
+            found.append(
+                f"{one.path}: the size of `{one.model}` is that of the table of known models, since its registry did "
+                f"not tell: {one.silent}"
+            )
     assigned = assign(settings)
     for server in settings.servers:
         if server.url is None:
             found += _turns(server, assigned.get(server.name))
     return found
+
+
+def unknown(one: Fit) -> str:
+    """That nobody knows of a model whether it fits, and why."""
+    return f"whether `{one.model}` fits is not known ({one.source})"
 
 
 def problem(one: Fit) -> str:
@@ -203,17 +221,22 @@ def problem(one: Fit) -> str:
 
 
 def facts_of(model: ModelSettings, server: ServerSettings) -> tuple[Facts | None, library.Weights | None, str]:
-    """What is known of a model: by the settings, then by the table of known models."""
-    base, problem_text = _source(model, server)
+    """What is known of a model: by the settings, then by its registry, then by the table of known models."""
+    base, problem_text = pulled_name(model, server)
     row = None if base is None else library.known(base.model, base.tag)
     if row is not None and not _is_library(base):
         row = None
     own = model.facts
     if own is not None:
         return _settled(own, row), None if row is None else row[0].weights, "settings"
-    if row is None:
-        return None, None, problem_text
-    return row[1], row[0].weights, "table"
+    told = model.looked_up
+    if told is not None and told.problem is not None:
+        problem_text = f"{problem_text}, and its registry did not tell: {told.problem}"
+    if told is None or told.weights is None:
+        return (None, None, problem_text) if row is None else (row[1], row[0].weights, "table")
+    if row is not None:
+        return replace(row[1], weights=told.weights), row[0].weights, "registry"
+    return told.facts, None, "registry"
 
 
 def serving_of(ollama: OllamaSettings, model: ModelSettings) -> Serving:
@@ -247,7 +270,7 @@ def _settled(own: FactsSettings, row: tuple[library.Known, Facts] | None) -> Fac
     return Facts(weights=weights, **given)
 
 
-def _source(model: ModelSettings, server: ServerSettings) -> tuple[ModelName | None, str]:
+def pulled_name(model: ModelSettings, server: ServerSettings) -> tuple[ModelName | None, str]:
     """The name that is pulled for it or for what it is made from; or why there is none."""
     seen: set[str] = set()
     one = model
@@ -279,6 +302,7 @@ def _rows(server: ServerSettings, path: str, where: Room, pool: Pool | None) -> 
             room=where,
             pool=None if pool is None else pool.name,
             verdict=None if found is None else check(found, serving_of(server.ollama, model), where),
+            silent=None if model.looked_up is None else model.looked_up.problem,
         )
 
 

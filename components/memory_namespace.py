@@ -84,6 +84,11 @@ class MemoryNamespace:
 
     def secret(self, name: str, called: str, component: str, data: Any, kind: str = "Opaque") -> k8s.core.v1.Secret:  # noqa: ANN401
         """A Secret that the operator takes a change of at once."""
+        metadata = self.reloaded(called, component)
+        return k8s.core.v1.Secret(f"{name}-{called}", metadata=metadata, type=kind, string_data=data, opts=self.inside)
+
+    def reloaded(self, called: str, component: str) -> Any:  # noqa: ANN401
+        """Metadata of a Secret or ConfigMap that the operator takes a change of at once."""
         metadata = self.metadata(called, component)
         metadata["labels"] = {**metadata["labels"], "cnpg.io/reload": "true"}
-        return k8s.core.v1.Secret(f"{name}-{called}", metadata=metadata, type=kind, string_data=data, opts=self.inside)
+        return metadata

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from components import memory_names as names
-from components import workload
+from components import memory_queries, workload
 from components.labels import namespace_labels
 from components.quantity import parse_bytes
 from components.settings_memory import RecoverySettings
 from components.sizes import Size
 
 EXTENSIONS = ("vector", "pg_trgm", "btree_gin", "unaccent")
+_READS_ALL = "pg_read_all_data"
 _SYNCHRONOUS_FROM = 3
 """Instances: with two, the loss of the standby would stop all writing."""
 
@@ -104,6 +105,7 @@ def cluster(wanted: Database) -> dict[str, Any]:
             **_synchronous(wanted.instances),
         },
         "managed": {"roles": roles()},
+        "monitoring": memory_queries.monitoring(),
         # The first try of a drained primary is a switch; half a minute is what a checkpoint takes at most.
         "smartShutdownTimeout": 10,
         "stopDelay": 120,
@@ -178,7 +180,7 @@ def roles() -> list[dict[str, Any]]:
         "name": names.READER,
         "login": True,
         "bypassrls": True,
-        "inRoles": ["pg_read_all_data", "pg_read_all_stats"],
+        "inRoles": [_READS_ALL, "pg_read_all_stats"],
         "passwordSecret": {"name": names.READER_SECRET},
         "comment": "compares a restored store with its source",
     }
@@ -214,7 +216,8 @@ def bootstrap(wanted: Database) -> dict[str, Any]:
                 *(f"CREATE EXTENSION IF NOT EXISTS {one}" for one in EXTENSIONS),
                 f"REVOKE ALL ON DATABASE {names.DATABASE} FROM PUBLIC",
                 "REVOKE CREATE ON SCHEMA public FROM PUBLIC",
-                f"GRANT CONNECT ON DATABASE {names.DATABASE} TO {names.GROUP}",
+                # The reader, who is no member of the group, has the other role's rights.
+                f"GRANT CONNECT ON DATABASE {names.DATABASE} TO {names.GROUP}, {_READS_ALL}",
             ],
         }
     }

@@ -16,6 +16,8 @@ LIMIT_S = 3600
 """Of one deploy: a step may build an index beside running writes."""
 
 _TRIES = 4
+_WAIT_S = 120
+"""A network policy takes a moment to know a new pod, on a busy node more than a few; until then nothing answers it."""
 _UNIT = "MB"
 
 
@@ -81,6 +83,7 @@ def indexes(*, prefix: str, image: str, priority: str, megabytes: int) -> dict[s
 
 
 def _template(command: list[str], *, prefix: str, image: str, priority: str) -> dict[str, Any]:
+    command = [*command, "--wait", str(_WAIT_S)]
     container = {
         "name": "migrations",
         "image": image,

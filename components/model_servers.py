@@ -61,7 +61,7 @@ class ModelServers(pulumi.ComponentResource):
         """
         raw = cast("dict[str, Any]", whole_numbers({key: one for key, one in args.items() if one is not None}))
         found = list(cluster_contexts.faults(raw))
-        config = settings.validate(raw, found)
+        config = settings.validate(raw, found, ask=True)
         super().__init__("echorator:index:ModelServers", name, {}, opts)
         fleet = Fleet.of(config, parent=self, prefix=f"{name}-")
         placed = {
@@ -69,14 +69,18 @@ class ModelServers(pulumi.ComponentResource):
             for wanted in config.servers
         }
         apart: list[pulumi.Resource] = []
+        authority: pulumi.Output[str] | None = None
         if config.memory.enabled and fleet.primary is not None:
-            apart.append(echo_memory_store.remember(config, fleet.primary.cluster, parent=self, prefix=f"{name}-"))
+            memory = echo_memory_store.remember(config, fleet.primary.cluster, parent=self, prefix=f"{name}-")
+            apart.append(memory)
+            authority = memory.authority
         if config.echo.enabled and fleet.primary is not None:
             home = fleet.primary.cluster
             own = pulumi.ResourceOptions(parent=self, depends_on=[home, *apart])
             EchoService(f"{name}-echo", EchoServiceArgs.of(config, home), own)
         if config.monitoring.enabled and fleet.primary is not None:
-            MonitoringStack.of(config, fleet.primary.cluster, after=apart, parent=self, prefix=f"{name}-")
+            home = fleet.primary.cluster
+            MonitoringStack.of(config, home, after=apart, memory=authority, parent=self, prefix=f"{name}-")
         self.namespace = pulumi.Output.from_input(f"{config.namespace}-models")
         self.endpoints = pulumi.Output.all(**{key: one.server.endpoint for key, one in placed.items()}).apply(
             lambda urls: {key: str(url) for key, url in urls.items()}

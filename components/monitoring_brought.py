@@ -12,6 +12,7 @@ import yaml
 from components import cluster_baseline as baseline
 from components import workload
 from components.monitoring import alertmanager, names, network, operator, prometheus, responder, scrape
+from components.monitoring_collected import Collected
 from components.monitoring_exporters import Exporters
 from components.monitoring_parts import MonitoringStackArgs, Parts
 from components.sizes import Size
@@ -32,6 +33,7 @@ class Brought:
         self._parts = parts
         self._elsewhere = sorted({one.namespace for one in monitors} - {parts.namespace})
         self._exporters = Exporters(name, args, parts)
+        self._collected = Collected(name, args, parts, self._elsewhere)
 
     def make(self, monitors: Sequence[scrape.Monitor]) -> list[pulumi.Resource]:
         """Returns the operator first: what it reads can be made once it is there, and goes before it does."""
@@ -47,6 +49,7 @@ class Brought:
         operated = self._operator()
         ready: list[pulumi.Resource] = [operated]
         self._exporters.make(self._elsewhere, operated)
+        self._collected.make()
         if settings.responder.enabled:
             self._responder()
         ready.append(self._alertmanager(operated))
@@ -60,6 +63,7 @@ class Brought:
             alertmanager.size(settings.alertmanager).demand(settings.alertmanager.replicas),
             operator.SIZE.demand(1),
             *self._exporters.demands(),
+            *self._collected.demands(),
             Size(cpu="20m", cpu_limit="1", memory="64Mi", memory_limit="256Mi", storage="1Gi").demand(4),
         ]
         k8s.core.v1.ResourceQuota(
@@ -112,6 +116,7 @@ class Brought:
             ),
             names.OPERATOR: network.policy(o, ingress=[network.near(p, names.OPERATOR_PORT)], egress=to_api),
             **self._exporters.policies(p, to_api),
+            **self._collected.policies(p, to_api),
         }
         if settings.responder.enabled:
             inbound = [network.near(a, names.RESPONDER_PORT), network.near(p, names.RESPONDER_PORT)]
@@ -168,7 +173,7 @@ class Brought:
             self._parts.account(names.PROMETHEUS),
             *self._parts.role(names.PROMETHEUS, prometheus.read_rules(own=True)),
         ]
-        for namespace in self._elsewhere:
+        for namespace in [*self._elsewhere, *self._collected.namespaces]:
             granted += self._parts.role(names.PROMETHEUS, prometheus.read_rules(own=False), namespace=namespace)
         if settings.kubelet:
             granted += self._parts.cluster_role(names.PROMETHEUS, prometheus.kubelet_rules())

@@ -30,8 +30,8 @@ class MonitoringStackArgs:
     """Whether there is a model store."""
     echo: bool = False
     """Whether there is an echo service."""
-    memory: bool = False
-    """Whether there is a memory store."""
+    memory: pulumi.Input[str] | None = None
+    """PEM of the authority of the memory's database, which tells its metrics by TLS; None where there is no memory."""
     backups: bool = False
     """Whether its database is backed up."""
     models: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])

@@ -34,7 +34,8 @@ class MonitoringStack(pulumi.ComponentResource):
     def __init__(self, name: str, args: MonitoringStackArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("echorator:index:MonitoringStack", name, {"mode": args.settings.mode}, opts)
         prefix = args.cluster.prefix
-        monitors = scrape.stack(prefix, store=args.store, echo=args.echo, memory=args.memory)
+        remembers = args.memory is not None
+        monitors = scrape.stack(prefix, store=args.store, echo=args.echo, memory=remembers)
         bring = args.settings.mode == "bring"
         self.namespace = names.namespace_of(prefix) if bring else args.cluster.namespace
         outer = pulumi.ResourceOptions(parent=self, provider=args.cluster.provider)
@@ -45,9 +46,17 @@ class MonitoringStack(pulumi.ComponentResource):
             own = scrape.own(prefix, args.settings)
             ready = Brought(name, args, parts, monitors).make([*monitors, *own])
         _openings(name, args, monitors, outer)
+        # Without its ConfigMap the operator leaves a monitor out.
+        trusted = ready[:1] if args.memory is None else [*ready[:1], _authority(name, parts, args.memory)]
         for one in [*monitors, *own]:
-            parts.custom("PodMonitor", one.name, one.spec(), after=ready[:1])
-        there = {"store": args.store, "echo": args.echo, "memory": args.memory, "backups": args.backups}
+            parts.custom("PodMonitor", one.name, one.spec(), after=trusted)
+        there = {
+            "store": args.store,
+            "echo": args.echo,
+            "memory": remembers,
+            "mind": args.echo and remembers,
+            "backups": args.backups,
+        }
         groups = rule_groups(args.settings, args.replicas, there)
         parts.custom("PrometheusRule", "echorator", {"groups": groups}, after=ready[:1])
         if args.settings.dashboards:
@@ -64,6 +73,7 @@ class MonitoringStack(pulumi.ComponentResource):
         cluster: Cluster,
         *,
         after: Sequence[pulumi.Resource] = (),
+        memory: pulumi.Input[str] | None = None,
         parent: pulumi.Resource | None = None,
         prefix: str = "",
     ) -> Self:
@@ -73,6 +83,7 @@ class MonitoringStack(pulumi.ComponentResource):
             config: of the whole stack.
             cluster: the primary one.
             after: what is watched in namespaces of its own.
+            memory: PEM of the authority of the memory's database; None where there is no memory.
             parent: of what is registered.
             prefix: begins the Pulumi names.
         """
@@ -84,7 +95,7 @@ class MonitoringStack(pulumi.ComponentResource):
             replicas={server.name: server.replicas for server in here},
             store=config.model_store.enabled,
             echo=config.echo.enabled,
-            memory=config.memory.enabled,
+            memory=memory,
             backups=config.memory.enabled and config.memory.backups.enabled,
             models={server.name: [model.name for model in server.models] for server in here},
             storage_class=cluster.storage_class,
@@ -116,6 +127,15 @@ def _openings(
             spec=wire(network.scraped(one.selected, peer, one.port_number)),
             opts=outer,
         )
+
+
+def _authority(name: str, parts: Parts, pem: pulumi.Input[str]) -> pulumi.Resource:
+    return k8s.core.v1.ConfigMap(
+        f"{name}-{scrape.MEMORY_AUTHORITY}",
+        metadata=parts.metadata(scrape.MEMORY_AUTHORITY, names.PROMETHEUS),
+        data={scrape.AUTHORITY_KEY: pem},
+        opts=parts.inside,
+    )
 
 
 def _dashboards(name: str, parts: Parts) -> None:

@@ -13,6 +13,7 @@ from pulumi.runtime import config as runtime_config
 from pydantic import Field, ValidationError
 
 from components import cluster_contexts, fit_check, settings_checks
+from components.model_lookup import looked_up
 from components.settings_base import Section
 from components.settings_cluster import SHORT_NAME, ClusterSettings, ListedClusterSettings
 from components.settings_cpu import CpuPoolSettings
@@ -100,13 +101,16 @@ def raw_config(project: str) -> tuple[dict[str, str], frozenset[str]]:
     )
 
 
-def parse(values: Mapping[str, str], secret: frozenset[str] = frozenset(), *, contexts: bool = False) -> Settings:
+def parse(
+    values: Mapping[str, str], secret: frozenset[str] = frozenset(), *, contexts: bool = False, ask: bool = False
+) -> Settings:
     """Settings out of the raw configuration map.
 
     Args:
         values: key to the text Pulumi stores: plain for texts, JSON for lists and maps.
         secret: keys that were set with `--secret`; none of ours may be, and no message shows their content.
         contexts: also look whether the kubeconfig has each context that is named.
+        ask: also ask the models' registries, where `fit.lookup` says so.
 
     Raises:
         SettingsError: with every fault there is.
@@ -123,11 +127,17 @@ def parse(values: Mapping[str, str], secret: frozenset[str] = frozenset(), *, co
             raw[key] = _decoded(key, text, faults)
     if contexts:
         faults += cluster_contexts.faults(raw)
-    return validate(raw, faults)
+    return validate(raw, faults, ask=ask)
 
 
-def validate(raw: Mapping[str, Any], found: list[Fault] | None = None) -> Settings:
+def validate(raw: Mapping[str, Any], found: list[Fault] | None = None, *, ask: bool = False) -> Settings:
     """Settings out of plain data (what a stack file holds under `echorator:`).
+
+    Args:
+        raw: the data.
+        found: faults that are known already.
+        ask: whether the models' registries are asked, where `fit.lookup` says so. Without, no model is refused for
+            being unknown there: a registry may know it.
 
     Raises:
         SettingsError: with every fault there is, `found` included.
@@ -141,7 +151,9 @@ def validate(raw: Mapping[str, Any], found: list[Fault] | None = None) -> Settin
     # Run on the raw data, and so also when a type is wrong elsewhere: one round shows everything.
     faults += settings_checks.faults(raw)
     if settings is not None:
-        faults += fit_check.faults(settings)
+        asked = ask and not faults
+        settings = looked_up(settings) if asked else settings
+        faults += fit_check.faults(settings, asked=asked)
     if settings is None or faults:
         raise SettingsError(faults)
     return settings
@@ -167,7 +179,7 @@ def load() -> Settings:
                 for key in stray
             ]
         )
-    return parse(*raw_config(pulumi.get_project()), contexts=True)
+    return parse(*raw_config(pulumi.get_project()), contexts=True, ask=True)
 
 
 def _decoded(key: str, text: str, faults: list[Fault]) -> Any:  # noqa: ANN401

@@ -19,6 +19,7 @@ _MOST_NODES = 5000
 """What Kubernetes is built for in one cluster (v1.34, considerations for large clusters)."""
 _MOST_GPUS = 16
 _MOST_SHARES = 64
+_LONGEST_LOOKUP_S = 300
 
 
 def pools(raw: Raw) -> Iterator[tuple[str, Raw]]:
@@ -255,6 +256,12 @@ def _room(raw: Raw) -> Iterator[Fault]:
         )
 
 
+def _lookup(raw: Raw) -> Iterator[Fault]:
+    seconds = mapping(raw.get("fit")).get("lookupSeconds")
+    if isinstance(seconds, int | float) and not isinstance(seconds, bool) and not 0 < seconds <= _LONGEST_LOOKUP_S:
+        yield Fault("fit.lookupSeconds", f"must be above 0 and at most {_LONGEST_LOOKUP_S}, not {seconds}")
+
+
 _SHAPE = ("layers", "heads", "kvHeads", "headSize", "embedding", "vocabulary", "context")
 
 
@@ -290,5 +297,5 @@ def _in_table(model: Raw) -> bool:
     return known(parsed.model, parsed.tag) is not None
 
 
-CHECKS: tuple[Check, ...] = (_names, _overlaps, _pools, _server_pools, _room)
+CHECKS: tuple[Check, ...] = (_names, _overlaps, _pools, _server_pools, _room, _lookup)
 SERVER_CHECKS: tuple[ServerCheck, ...] = (_facts,)

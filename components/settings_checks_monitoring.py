@@ -135,6 +135,21 @@ def _exporters(raw: Raw) -> Iterator[Fault]:
             yield Fault(f"monitoring.{key}", "is an exporter that `mode: bring` brings. Leave it out")
 
 
+def _collector(raw: Raw) -> Iterator[Fault]:
+    found = mapping(mapping(raw.get("monitoring")).get("collector"))
+    path = "monitoring.collector"
+    for key in ("logs", "traces"):
+        one = mapping(found.get(key))
+        yield from _url(f"{path}.{key}.url", one.get("url"))
+        yield from object_faults(f"{path}.{key}.credentialsSecret", one.get("credentialsSecret"), "Secret")
+    if found.get("enabled") is not True:
+        return
+    if mapping(raw.get("monitoring")).get("mode") == "existing":
+        yield Fault(f"{path}.enabled", "needs the namespace that `mode: bring` brings. Leave it out")
+    if found.get("logs") is None and found.get("traces") is None and found.get("jaeger") is not True:
+        yield Fault(path, "must have at least one of `logs`, `traces` and `jaeger`: else it sends nothing to nobody")
+
+
 def _between(path: str, value: object, least: int, most: int) -> Iterator[Fault]:
     if isinstance(value, int) and not isinstance(value, bool) and not least <= value <= most:
         yield Fault(path, f"must be a whole number from {least} to {most}, not {value}")
@@ -158,4 +173,5 @@ CHECKS: tuple[Check, ...] = (
     _responder,
     _probes,
     _exporters,
+    _collector,
 )

@@ -104,3 +104,7 @@ class FitSettings(Section):
     """What does not fit."""
     unknown: Literal["note", "refuse"] = "note"
     """A model whose size nobody knows."""
+    lookup: Literal["none", "registry"] = "none"
+    """Whether the plan asks the models' registries how large they are."""
+    lookup_seconds: float = 10.0
+    """For all of them together; what they have not said by then is not known."""

@@ -1,11 +1,13 @@
 """The models of a server: where each comes from, and what else is to be done with it."""
 
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated, Any, Self
 
-from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import Field, PrivateAttr, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 from pydantic_core import PydanticCustomError
 
 from components.settings_base import Section, Texts
+from fit.facts import Facts
 
 
 def _one_error(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401
@@ -73,6 +75,21 @@ class FactsSettings(Section):
     """`general.architecture` of its GGUF file."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class LookedUp:
+    """What a model's registry said while the plan was made.
+
+    Attributes:
+        weights: bytes of them.
+        facts: where they were asked for; the table of known models has the others'.
+        problem: why it said nothing.
+    """
+
+    weights: int | None = None
+    facts: Facts | None = None
+    problem: str | None = None
+
+
 class ModelSettings(Section):
     """One model that every replica of a server holds."""
 
@@ -94,3 +111,15 @@ class ModelSettings(Section):
     """Of its memory, for the check whether it fits."""
     retain: bool = False
     """Leave it on the replicas when it is taken off this list."""
+    _looked_up: LookedUp | None = PrivateAttr(default=None)
+
+    @property
+    def looked_up(self) -> LookedUp | None:
+        """What its registry said, where that was asked for (`fit.lookup`)."""
+        return self._looked_up
+
+    def with_lookup(self, found: LookedUp) -> Self:
+        """The same model, and what its registry said."""
+        told = self.model_copy()
+        told._looked_up = found  # noqa: SLF001 - of its own class
+        return told

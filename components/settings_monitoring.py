@@ -97,6 +97,26 @@ class ProbeSettings(Section):
     """Models that only embed: they are asked for an embedding instead of a token."""
 
 
+class DestinationSettings(Section):
+    """Where logs or traces are kept: takes OTLP over HTTP."""
+
+    url: str
+    """Its base; `/v1/logs` or `/v1/traces` is added."""
+    credentials_secret: str | None = None
+    """Secret in the monitoring namespace whose key `authorization` is the value of that header."""
+
+
+class CollectorSettings(Section):
+    """An OpenTelemetry collector: logs, Events and traces to where they are kept."""
+
+    enabled: bool = False
+    logs: DestinationSettings | None = None
+    """With it, a reader on each node sends what our containers log, and Events of our namespaces are kept."""
+    traces: DestinationSettings | None = None
+    jaeger: bool = False
+    """Bring one, which keeps the latest traces in memory."""
+
+
 class MonitoringSettings(Section):
     """Monitoring of the stack."""
 
@@ -124,3 +144,4 @@ class MonitoringSettings(Section):
     runbooks: str = "docs/runbooks"
     """Beginning of the address of a runbook: alerts link to `<runbooks>/<alert>.md`."""
     responder: ResponderSettings = ResponderSettings()
+    collector: CollectorSettings = CollectorSettings()

@@ -153,6 +153,11 @@ ADDON_IMAGES: Mapping[str, Image] = MappingProxyType(
         "amd-device-plugin": Image("docker.io/rocm/k8s-device-plugin", "1.31.0.10"),
         # renovate: datasource=docker depName=docker.io/intel/intel-gpu-plugin
         "intel-device-plugin": Image("docker.io/intel/intel-gpu-plugin", "0.34.0"),
+        # The distribution for Kubernetes: receivers of logs and of the API server's objects.
+        # renovate: datasource=docker depName=docker.io/otel/opentelemetry-collector-k8s
+        "collector": Image("docker.io/otel/opentelemetry-collector-k8s", "0.132.0"),
+        # renovate: datasource=docker depName=docker.io/jaegertracing/jaeger
+        "jaeger": Image("docker.io/jaegertracing/jaeger", "2.9.0"),
     }
 )
 """What pods beside ours run, where the settings ask for them; the local registry has none of it."""

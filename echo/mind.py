@@ -83,6 +83,8 @@ class Learned:
     experience: UUID | None = None
     coherence: float | None = None
     """Of the space, as measured last; None where it was not."""
+    merged: int = 0
+    """Near-duplicates that became one."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,6 +33,7 @@ from echo.memory import Keeping
 from echo.plain import PlainMind
 from echo.remember.companion import Companion
 from echo.remember.embedder import FleetEmbedder
+from echo.remember.looking import Looker
 from echo.remember.memories import Memories
 from echo.remember.tasks import Learner
 from echo.telemetry import engine_kind
@@ -73,6 +74,9 @@ class Service:
         )
         self._memories = memories = self._remember(config)
         self._learner = learner = self._learn(memories)
+        self._looker = looker = None if memories is None else Looker(memories)
+        if looker is not None:
+            metrics.minds(lambda: looker.states)
         self._engine = engine = engine_kind()(
             config,
             fleet=self._fleet,
@@ -112,6 +116,8 @@ class Service:
             found += [self._memories.run(), self._memories.relay.run()]
         if self._learner is not None:
             found.append(self._learner.run())
+        if self._looker is not None:
+            found.append(self._looker.run())
         return found
 
     async def close(self) -> None:
@@ -153,6 +159,7 @@ class Service:
             memories,
             count=lambda outcome: metrics.turns.labels(outcome).inc(),
             took=metrics.learn_seconds.observe,
+            tidied=lambda what, number: metrics.tidied.labels(what).inc(number),
         )
 
     def _apply(self, config: EchoConfig) -> None:

@@ -23,6 +23,10 @@ class GgufError(ValueError):
     """It is no GGUF file that can be understood; says why."""
 
 
+class ShortError(GgufError):
+    """Its head is longer than what is there."""
+
+
 class _Counted(list[Value]):
     """An array whose elements nobody wants: its length alone."""
 
@@ -39,6 +43,7 @@ def read(stream: BinaryIO, total: int) -> Facts:
         total: bytes of the whole file.
 
     Raises:
+        ShortError: the stream ends before the head does.
         GgufError: it is no GGUF file of version 2 or 3, or lacks what its memory depends on.
     """
     head = _Reader(stream)
@@ -67,7 +72,7 @@ class _Reader:
             raise GgufError("has a length in it that no file has, so it is damaged")
         got = self._stream.read(size)
         if len(got) < size:
-            raise GgufError("ends in the middle of its head")
+            raise ShortError("ends in the middle of its head")
         return got
 
     def number(self, form: str) -> int:

@@ -95,7 +95,10 @@ def inhibitions() -> list[dict[str, Any]]:
         because("ReplicaDown", "ReplicaMissing", "server"),
         because("OllamaDown", "ModelNotReady|ModelWrongDigest|QueueLong", "server", "pod"),
         because("EchoDown", "EchoReplicaDown"),
-        because("DatabaseDown", "DatabaseInstanceDown"),
+        because("DatabaseDown", "DatabaseInstanceDown|MemoryUnreachable|RecallFailing|RecallSlow|Learning.*"),
+        because("MemoryUnreachable", "RecallFailing|RecallSlow|Learning.*"),
+        # Who is cut off falls behind.
+        because("DatabaseStandbyCutOff", "DatabaseLagging", "pod"),
         # A replica cannot bring what it cannot fetch.
         because("StoreDown", "PullStuck|PullFailing|StoreVolumeFilling|StoreUpstreamFailing"),
         because("VolumeFull", "PullStuck|PullFailing|VolumeFilling", "pod"),

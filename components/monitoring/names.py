@@ -15,6 +15,10 @@ RESPONDER_PORT = 8080
 BLACKBOX_PORT = 9115
 KUBE_STATE_PORT = 8080
 KUBELET_PORT = 10250
+OTLP_PORT = 4318
+COLLECTOR_METRICS_PORT = 8888
+COLLECTOR_HEALTH_PORT = 13133
+JAEGER_PORT = 16686
 
 METRICS_CLIENT = "echorator.dev/metrics-client"
 """A pod with this label set to "true", in one of the stack's namespaces, may ask Prometheus and Alertmanager."""
@@ -26,11 +30,24 @@ NODE_EXPORTER = "node-exporter"
 RESPONDER = "responder"
 BLACKBOX = "blackbox-exporter"
 KUBE_STATE = "kube-state-metrics"
+COLLECTOR = "collector"
+LOG_READER = "log-reader"
+JAEGER = "jaeger"
 
 
 def namespace_of(prefix: str) -> str:
     """Where the monitoring stack runs."""
     return f"{prefix}-monitoring"
+
+
+def logs_namespace_of(prefix: str) -> str:
+    """Where what reads logs from the nodes runs, and nothing else."""
+    return f"{prefix}-logs"
+
+
+def service_url(part: str, prefix: str, port: int) -> str:
+    """Of a part's Service in the monitoring namespace."""
+    return f"http://{part}.{namespace_of(prefix)}.svc.cluster.local:{port}"
 
 
 def selector(part: str, prefix: str) -> dict[str, str]:

@@ -15,6 +15,27 @@ AGENTS = "replicas"
 STORE = "model-store"
 ECHO = "echo"
 MEMORY = "memory-database"
+MEMORY_AUTHORITY = "memory-authority"
+"""ConfigMap beside the monitors: whom they trust for the database's certificate."""
+AUTHORITY_KEY = "ca.crt"
+
+
+@dataclass(frozen=True)
+class Encrypted:
+    """A target that tells by TLS.
+
+    Attributes:
+        authority: ConfigMap in the monitor's namespace with the authority that signed its certificate.
+        host: in the certificate; pods are found by addresses, which it does not have.
+    """
+
+    authority: str
+    host: str
+
+    def endpoint(self) -> dict[str, Any]:
+        """Of the PodMonitor's endpoint."""
+        ca = {"configMap": {"name": self.authority, "key": AUTHORITY_KEY}}
+        return {"scheme": "https", "tlsConfig": {"ca": ca, "serverName": self.host}}
 
 
 @dataclass(frozen=True)
@@ -30,6 +51,7 @@ class Monitor:
         server: put the label `instance` of the pods into the label `server`, and `component` into `role`.
         port_number: of the pods, for network policies.
         honour: what the target says of namespace, pod and container is about others, and counts.
+        encrypted: by TLS; None for plain HTTP.
     """
 
     name: str
@@ -40,6 +62,7 @@ class Monitor:
     port_number: int
     server: bool = False
     honour: bool = False
+    encrypted: Encrypted | None = None
 
     def spec(self) -> dict[str, Any]:
         """Of the PodMonitor."""
@@ -49,12 +72,17 @@ class Monitor:
                 {"sourceLabels": [f"__meta_kubernetes_pod_label_app_kubernetes_io_{source}"], "targetLabel": target}
                 for source, target in (("instance", "server"), ("component", "role"))
             ]
+        endpoint: dict[str, Any] = {
+            "port": self.port,
+            "path": "/metrics",
+            "relabelings": relabelings,
+            "honorLabels": self.honour,
+            **(self.encrypted.endpoint() if self.encrypted is not None else {}),
+        }
         return {
             "namespaceSelector": {"matchNames": [self.namespace]},
             "selector": {"matchLabels": self.selected},
-            "podMetricsEndpoints": [
-                {"port": self.port, "path": "/metrics", "relabelings": relabelings, "honorLabels": self.honour}
-            ],
+            "podMetricsEndpoints": [endpoint],
         }
 
 
@@ -93,6 +121,8 @@ def stack(prefix: str, *, store: bool, echo: bool, memory: bool) -> list[Monitor
         memory_names.database_pods(prefix),
         "metrics",
         memory_names.METRICS_PORT,
+        # Any name of the namespace is in the certificate.
+        encrypted=Encrypted(MEMORY_AUTHORITY, f"metrics.{memory_names.namespace(prefix)}.svc"),
     )
     wanted = ((agents, True), (kept, store), (asked, echo), (remembered, memory))
     return [one for one, there in wanted if there]
@@ -119,4 +149,10 @@ def own(prefix: str, settings: MonitoringSettings) -> list[Monitor]:
         if wanted:
             one = part(name, "http", number, names.selector(name, prefix))
             found.append(replace(one, honour=name == names.KUBE_STATE))
+    if settings.collector.enabled:
+        port = names.COLLECTOR_METRICS_PORT
+        found.append(part(names.COLLECTOR, "metrics", port, names.selector(names.COLLECTOR, prefix)))
+        if settings.collector.logs is not None:
+            reader = part(names.LOG_READER, "metrics", port, names.selector(names.LOG_READER, prefix))
+            found.append(replace(reader, namespace=names.logs_namespace_of(prefix)))
     return found

@@ -184,6 +184,7 @@ class Mind:
             memories=tuple(memories),
             experience=experience,
             coherence=condition.coherence.value,
+            merged=len(done.merged),
             reading=seen.reading,
             surprise=seen.surprise,
             resonance=seen.echo.intensity,

@@ -239,12 +239,14 @@ class LearningConfig(Strict):
         workers: turns that are learned from at once.
         seconds: longest for one turn.
         tidy_minutes: how often a space that learned is consolidated and what faded is forgotten; 0 is never.
+        look_seconds: how often it is counted what a space that learned is like, for metrics; a large one takes long.
     """
 
     queue: int = Field(default=1_000, gt=0)
     workers: int = Field(default=2, gt=0, le=32)
     seconds: Seconds = 60
     tidy_minutes: float = Field(default=60, ge=0)
+    look_seconds: Seconds = 15
 
 
 class StatesConfig(Strict):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from prometheus_client import Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from echo.engine.fleet import Fleet
+from echo.mind import MindState
 from replica_agent.metrics import RequestMetrics
 
 __all__ = ["EchoMetrics"]
@@ -42,6 +44,9 @@ class EchoMetrics(RequestMetrics):
         self.learn_seconds = Histogram(
             f"{_PREFIX}memory_learn_seconds", "Learning from one turn", buckets=_WAIT, registry=self.registry
         )
+        self.tidied = self._counter("memory_tidied", "Memories, by what was done to them: merged, forgotten", "what")
+        for what in ("merged", "forgotten"):
+            self.tidied.labels(what)
         self.turns_waiting = self._gauge("memory_turns_waiting", "Turns that wait to be learned from")
         self.memory_up = self._gauge("memory_up", "1 while the memory store can be used; 0 too where there is none")
         self.memory_coherence = self._gauge(
@@ -51,6 +56,10 @@ class EchoMetrics(RequestMetrics):
         self.events_shared = self._gauge("events_shared", "1 while events reach other replicas of the service")
         self.events_unsent = self._gauge("events_unsent", "Events that were left out, since too many waited")
         self.config_bad = self._gauge("config_bad", "1 while the files say what could not be applied")
+
+    def minds(self, states: Callable[[], Collection[MindState]]) -> None:
+        """Tell what minds are like, from what is known of them at each scrape."""
+        self.registry.register(_Minds(states))
 
     def watch(self, **reads: Callable[[], float]) -> None:
         """Have gauges read their values at each scrape."""
@@ -77,3 +86,39 @@ class _Replicas(Collector):
             own.add_metric(key, replica.own)
             models.add_metric(key, len(replica.models))
         yield from (up, leaving, own, models)
+
+
+class _Minds(Collector):
+    """Means and sums over spaces: a series for each would grow with those who use the service, and tell of them."""
+
+    def __init__(self, states: Callable[[], Collection[MindState]]) -> None:
+        self._states = states
+
+    def collect(self) -> Iterator[Metric]:
+        states = list(self._states())
+        spaces = GaugeMetricFamily(f"{_PREFIX}mind_spaces", "Spaces that this replica learned in")
+        spaces.add_metric((), len(states))
+        feelings = GaugeMetricFamily(
+            f"{_PREFIX}mind_emotion", "Mean of the spaces where anything was felt", labels=("dimension",)
+        )
+        for name in ("valence", "arousal", "dominance", "complexity"):
+            feelings.add_metric((name,), _mean([getattr(one.emotion, name) for one in states if one.emotion]))
+        resonance = GaugeMetricFamily(f"{_PREFIX}mind_resonance", "Mean intensity of what comes back to minds")
+        resonance.add_metric((), _mean([one.resonance for one in states]))
+        load = GaugeMetricFamily(f"{_PREFIX}mind_load", "Mean load by what waits to be consolidated")
+        load.add_metric((), _mean([one.load for one in states]))
+        rate = GaugeMetricFamily(f"{_PREFIX}mind_learning_rate", "Mean rate of learning")
+        rate.add_metric((), _mean([one.rate for one in states]))
+        lived = GaugeMetricFamily(f"{_PREFIX}mind_experiences", "Experiences in those spaces")
+        lived.add_metric((), sum(one.experiences for one in states))
+        patterns = GaugeMetricFamily(f"{_PREFIX}mind_patterns", "Patterns in those spaces")
+        patterns.add_metric((), sum(one.patterns for one in states))
+        memories = GaugeMetricFamily(f"{_PREFIX}mind_memories", "Live memories in those spaces", labels=("kind",))
+        for kind in sorted({kind for one in states for kind in one.memories}):
+            memories.add_metric((kind,), sum(one.memories.get(kind, 0) for one in states))
+        yield from (spaces, feelings, resonance, load, rate, lived, patterns, memories)
+
+
+def _mean(values: Sequence[float | None]) -> float:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else math.nan

@@ -12,17 +12,19 @@ import argparse
 import asyncio
 import os
 import sys
+import time
 from pathlib import Path
 
 import asyncpg
 
-from echo.driver import connect
+from echo.driver import Connection, connect
 from echo.migrations import indexes
 from echo.migrations.runner import MigrationError, migrate, status
 from echo.migrations.steps import LATEST
 
 MEMORY = "1GB"
 """Of the database, that building one index may take."""
+_PAUSE_S = 1.0
 
 
 def database_url() -> str:
@@ -44,9 +46,26 @@ def _say(line: str) -> None:
     sys.stdout.write(f"{line}\n")
 
 
-async def run(command: str, role: str | None, memory: str = MEMORY) -> int:
+async def _reached(url: str, wait_s: float) -> Connection:
+    """A connection, of a database that may not answer yet.
+
+    Raises:
+        OSError: it did not within ``wait_s``.
+        asyncpg.PostgresError: it answers, and refuses.
+    """
+    until = time.monotonic() + wait_s
+    while True:
+        try:
+            return await connect(url, timeout=30)
+        except (OSError, asyncpg.CannotConnectNowError):
+            if time.monotonic() >= until:
+                raise
+            await asyncio.sleep(_PAUSE_S)
+
+
+async def run(command: str, role: str | None, memory: str = MEMORY, wait_s: float = 0.0) -> int:
     """Run one command; returns the exit code."""
-    connection = await connect(database_url(), timeout=30)
+    connection = await _reached(database_url(), wait_s)
     try:
         if command == "status":
             done = await status(connection)
@@ -72,9 +91,10 @@ def main() -> int:
     parser.add_argument("command", nargs="?", default="up", choices=("up", "status", "indexes"))
     parser.add_argument("--service-role", default=os.environ.get("ECHO_SERVICE_ROLE"))
     parser.add_argument("--memory", default=MEMORY, help="of the database, that building one index may take")
+    parser.add_argument("--wait", type=float, default=0.0, help="seconds that a database may take to answer at all")
     given = parser.parse_args()
     try:
-        return asyncio.run(run(given.command, given.service_role, given.memory))
+        return asyncio.run(run(given.command, given.service_role, given.memory, given.wait))
     except (MigrationError, OSError, asyncpg.PostgresError) as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -18,6 +18,8 @@ _LOCK = 0x6563686F_6D656D00
 _LOCK_TIMEOUT = "5s"
 _ATTEMPTS = 12
 _PAUSE_S = 2.0
+_WATCH = "2s"
+"""How often the server looks whether the runner is still there: the step of a killed one ends, and its lock is free."""
 
 Say = Callable[[str], None]
 
@@ -59,6 +61,7 @@ async def migrate(
         MigrationError: pgvector is missing or old, a step changed since it ran, or a table stayed locked.
     """
     known = list(todo) if todo is not None else steps()
+    await connection.execute("SELECT set_config('client_connection_check_interval', $1, false)", _WATCH)
     await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
     try:
         await _prepare(connection)

@@ -35,6 +35,7 @@ class Memories:
         relay: takes that to other replicas of the service.
         exports: that run now, each of which holds a connection.
         problem: why there is no store; empty while there is one.
+        changed: spaces that learned or rested, and were not looked at since.
     """
 
     def __init__(self, config: MemoryConfig, *, embedder: Embedder, mind: Mind) -> None:
@@ -48,6 +49,7 @@ class Memories:
         self._store: MemoryStore | None = None
         self._opened = ""
         self._known: set[str] = set()
+        self.changed: set[str] = set()
         self._coherence: dict[str, float] = {}
         self._closed_until = 0.0
 
@@ -87,7 +89,9 @@ class Memories:
         return store.space(name)
 
     def measured(self, name: str, coherence: float | None) -> None:
-        """Note how coherent a space was found."""
+        """Note that a space is not what it was, and how coherent it was found."""
+        if len(self.changed) < _MEASURED:
+            self.changed.add(name)
         if coherence is not None:
             self._coherence[name] = coherence
             while len(self._coherence) > _MEASURED:
@@ -101,6 +105,7 @@ class Memories:
     def forget_known(self, name: str) -> None:
         """Look anew whether a space is there."""
         self._known.discard(name)
+        self.changed.discard(name)
         self._coherence.pop(name, None)
 
     async def run(self) -> None:

@@ -48,12 +48,14 @@ class Learner:
     Attributes:
         count: called with a word for what became of each turn: learned, full, failed; kept, unkept in a conversation.
         took: called with the seconds that one took.
+        tidied: called with what was done to memories, merged or forgotten, and to how many.
         busy: turns that are being learned from.
     """
 
     memories: Memories
     count: Callable[[str], None] = lambda _: None
     took: Callable[[float], None] = lambda _: None
+    tidied: Callable[[str, int], None] = lambda _, __: None
     busy: int = 0
     touched: set[str] = field(default_factory=set[str])
     """Spaces that learned since they were tidied last."""
@@ -187,6 +189,7 @@ class Learner:
         learned = await memories.mind.learn(space, lived, now)
         self.touched.add(task.space)
         memories.measured(task.space, learned.coherence)
+        self.tidied("merged", learned.merged)
         for one in learned.memories:
             memories.hub.publish(task.space, "memory", id=str(one), what="learned")
         memories.hub.publish(task.space, "state")
@@ -226,6 +229,8 @@ class Learner:
                 if rested is None:
                     continue
                 self.memories.measured(name, rested.coherence)
+                self.tidied("merged", rested.merged)
+                self.tidied("forgotten", rested.forgotten)
                 self.memories.hub.publish(name, "consolidated", merged=rested.merged)
                 if rested.forgotten:
                     self.memories.hub.publish(name, "forgotten", number=rested.forgotten)

@@ -145,6 +145,8 @@ def latest(item: Item, facts: Facts) -> Iterator[Finding]:
                 "docker.io/intel/intel-gpu-plugin",
                 "quay.io/prometheus/",
                 "quay.io/prometheus-operator/",
+                "docker.io/otel/opentelemetry-collector-k8s",
+                "docker.io/jaegertracing/jaeger",
             ],
             "Beginnings of registry and path, with the slash at the end.",
         )

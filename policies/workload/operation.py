@@ -117,7 +117,15 @@ def liveness(item: Item, _: Facts) -> Iterator[Finding]:
     parameters={
         "least": Parameter(2.0, "Replicas at least."),
         "single": Parameter(
-            ["blackbox-exporter", "kube-state-metrics", "model-store", "prometheus-operator", "responder"],
+            [
+                "blackbox-exporter",
+                "collector",
+                "jaeger",
+                "kube-state-metrics",
+                "model-store",
+                "prometheus-operator",
+                "responder",
+            ],
             "Names of workloads that have one replica by design.",
         ),
     },

@@ -62,7 +62,7 @@ class Load:
             lines += [
                 f"replica_requests_in_flight{{{of}}} {self.requests / len(pods):g}",
                 f'container_cpu_usage_seconds_total{{{of},container="ollama"}} {now * 0.3:.3f}',
-                f'container_memory_working_set_bytes{{{of},container="ollama"}} {0.5 * GIB:.0f}',
+                f'container_memory_working_set_bytes{{{of},container="ollama"}} {0.3 * GIB:.0f}',
                 # Two answers a second, each within a second.
                 *(
                     f'replica_time_to_first_token_seconds_bucket{{{of},le="{bound}"}} {now * 2:.0f}'
@@ -87,13 +87,12 @@ def kube(kubeconfig: Path) -> Iterator[Kube]:
 
 
 @pytest.fixture
-def stack(kubeconfig: Path, tmp_path: Path) -> Iterator[LiveStack]:
+def stack(kubeconfig: Path, tmp_path: Path) -> LiveStack:
+    """Not destroyed: the cluster ends with it."""
     folder = tmp_path / "stack"
     folder.mkdir()
     engine = Engine(prepared("ECHORATOR_PULUMI_ENGINE"), prepared("ECHORATOR_PULUMI_HOME"), kubeconfig)
-    found = LiveStack(engine, folder, f"auto-{os.getpid()}")
-    yield found
-    found.end()
+    return LiveStack(engine, folder, f"auto-{os.getpid()}")
 
 
 @pytest.fixture

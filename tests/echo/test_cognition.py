@@ -70,6 +70,9 @@ def test_a_mind_recalls_learns_and_tells_measured_numbers(mindful: Remembering) 
         assert (health["status"], health["spaces"]) == ("ok", 1)
         assert health["coherence"] == pytest.approx(state["coherence"])
         assert mindful.echo.metric("memory_coherence") == pytest.approx(state["coherence"])
+        until(lambda: mindful.echo.metric("mind_memories", kind="semantic") == 1, WAIT_S)
+        assert mindful.echo.metric("mind_spaces") == mindful.echo.metric("mind_experiences") == 1
+        assert mindful.echo.metric("mind_learning_rate") == pytest.approx(state["learning"]["rate"])
     with mindful.client(mindful.bob, "bob") as http:
         assert http.get("/echo/state").json()["learning"]["experiences"] == 0
     assert "zither" not in mindful.echo.log.read_text()

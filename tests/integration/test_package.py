@@ -1,6 +1,7 @@
 """The components as a package: the committed program in YAML is deployed, answers, and goes.
 
-Not shown: TypeScript, Go and C#, whose hosts are not built here; they get the same schema from the same provider.
+Not shown: programs in TypeScript, Go and C#, whose hosts are not built here; they get the same schema from the same
+provider, and the engine's check finds no fault in it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from typing import Any
 
 import pytest
 import yaml
+from pulumi.provider.experimental.component import ComponentProvider
 
+from components.model_servers import ModelServers
 from tests.integration.chat import SMOLLM2
 from tests.integration.mirror import Mirror
 from tests.support import prepared
@@ -82,6 +85,27 @@ def test_a_program_in_yaml_is_deployed_and_answers(program: Program, kube: Kube)
     }
     assert "Paris" in Replica(kube, namespace, "chat-0").ask(SMOLLM2, "What is the capital of France?")
     program.run("up", "--yes", "--skip-preview", "--expect-no-changes")
+
+
+def test_the_schema_is_one_that_sdks_are_made_of(engine: Engine, tmp_path: Path) -> None:
+    """The engine's own check, strict: what it takes its generators take, for every language."""
+    provider = ComponentProvider([ModelServers], "echorator", None, "1.0.0")
+    schema = tmp_path / "schema.json"
+    schema.write_text(str(provider.schema))
+    environment = {"PULUMI_HOME": str(engine.home), "PULUMI_SKIP_UPDATE_CHECK": "true", "PATH": os.environ["PATH"]}
+
+    def check() -> str:
+        command = [str(engine.folder / "pulumi"), "schema", "check", str(schema), "--allow-dangling-references=false"]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100, check=False
+        )
+        return f"{done.returncode}\n{done.stdout}{done.stderr}"
+
+    assert check().startswith("0\n"), check()
+    broken = json.loads(schema.read_text())
+    broken["resources"]["echorator:index:ModelServers"]["inputProperties"]["fit"] = {"$ref": "#/types/none"}
+    schema.write_text(json.dumps(broken))
+    assert not check().startswith("0\n")
 
 
 def test_the_repository_is_a_template(engine: Engine, tmp_path: Path) -> None:

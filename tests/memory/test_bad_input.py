@@ -181,6 +181,17 @@ async def test_bad_queries(space: MemorySpace) -> None:
         await space.retrieve(Query(text="x" * 16_385))
 
 
+async def test_sql_in_text_is_text(space: MemorySpace) -> None:
+    """In questions, filters and keys; for what is stored test_what_is_given_is_what_is_read shows it."""
+    said = "the kettle'; DROP TABLE echo.memories CASCADE; --"
+    [made] = await space.encode([_memory(content=said, tags=["a'b", "%"], session="'; --", idempotency_key="$1")])
+    for asked in (said, "kettle') OR 1=1; --", "kettle & | ! ( ) :* <-> $1 %s :space \\ {} 🦊"):
+        found = await space.retrieve(Query(text=asked, where=Filter(tags=["a'b"], sessions=["'; --"])))
+        assert [hit.memory.id for hit in found.hits] == [made.id], asked
+    assert (await space.retrieve(Query(text="kettle", where=Filter(tags=["a' OR 'a'='a"])))).hits == ()
+    assert (await space.stats()).live == 1
+
+
 async def test_bad_edges_and_walks(space: MemorySpace) -> None:
     one, two = (made.id for made in await space.encode([_memory(), _memory()]))
     edges: list[tuple[NewAssociation, str]] = [

@@ -7,6 +7,7 @@ waits for running transactions and does not lock them out, and that steps only a
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 import subprocess
@@ -19,7 +20,8 @@ from echo.driver import Connection, connect
 from echo.memory import HashEmbedder, MemoryStore, SchemaOutdatedError
 from echo.migrations import LATEST, MigrationError, Step, migrate, status, steps
 from tests.memory.conftest import SetClock, Urls
-from tests.support.postgres import SERVICE
+from tests.support.postgres import SERVICE, Postgres
+from tests.support.processes import free_port
 
 pytestmark = pytest.mark.anyio
 
@@ -102,6 +104,49 @@ async def test_a_runner_that_is_killed_in_a_step_leaves_nothing_and_no_lock(empt
             await again.close()
     finally:
         await connection.close()
+        await watcher.close()
+
+
+RUNNER = """
+import asyncio, sys
+from echo.driver import connect
+from echo.migrations import LATEST, Step, migrate, steps
+
+async def main(url, sql):
+    await migrate(await connect(url, timeout=30), todo=[*steps(), Step(LATEST + 1, "slow", sql)])
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+async def test_kill_nine_of_a_runner_in_a_step(empty_urls: Urls) -> None:
+    """The process is killed; the next one does the step from its beginning, and waits for nothing that it left."""
+    slow = "CREATE TABLE echo.half (a int); INSERT INTO echo.half VALUES (1); SELECT pg_sleep(600);"
+    watcher = await connect(empty_urls.superuser, timeout=30)
+    asleep = "SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND wait_event = 'PgSleep'"
+    try:
+        for _ in range(2):
+            runner = await asyncio.create_subprocess_exec(sys.executable, "-c", RUNNER, empty_urls.owner, slow)
+            try:
+                while runner.returncode is None and not await watcher.fetchval(asleep, empty_urls.name):  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+                assert runner.returncode is None
+            finally:
+                if runner.returncode is None:
+                    runner.kill()
+                await runner.wait()
+            assert await watcher.fetchval("SELECT max(version) FROM echo.schema_versions") == LATEST
+            while await watcher.fetchval(asleep, empty_urls.name):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+            assert await watcher.fetchval("SELECT to_regclass('echo.half')") is None
+        again = await connect(empty_urls.owner, timeout=30)
+        try:
+            whole = [*steps(), Step(LATEST + 1, "slow", slow.replace("600", "0"))]
+            assert await migrate(again, todo=whole, say=_quiet) == LATEST + 1
+            assert await again.fetchval("SELECT count(*) FROM echo.half") == 1
+        finally:
+            await again.close()
+    finally:
         await watcher.close()
 
 
@@ -192,6 +237,33 @@ def test_the_command(empty_urls: Urls, tmp_path: Path) -> None:
     assert "ECHO_DATABASE_URL" in nothing.stderr
     gone = run(ECHO_DATABASE_URL=re.sub(r":\d+/", ":1/", empty_urls.owner))
     assert (gone.returncode, "Traceback" in gone.stderr) == (1, False)
+
+
+async def test_a_database_that_does_not_answer_yet(empty_urls: Urls, postgres: Postgres) -> None:
+    """As that of a pod whose network policies are not in force yet."""
+    port = free_port()
+    url = empty_urls.owner.replace(f":{postgres.port}/", f":{port}/")
+    runner = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "echo.migrations", "status", "--wait", "100", env={**os.environ, "ECHO_DATABASE_URL": url}
+    )
+    # Long enough that it was refused, on all but a very slow machine.
+    await asyncio.sleep(2)
+    assert runner.returncode is None
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        from_server, to_server = await asyncio.open_connection("127.0.0.1", postgres.port)
+        await asyncio.gather(_copy(reader, to_server), _copy(from_server, writer))
+
+    async with await asyncio.start_server(forward, "127.0.0.1", port):
+        assert await runner.wait() == 3
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(ConnectionError):
+        while part := await reader.read(65_536):
+            writer.write(part)
+            await writer.drain()
+    writer.close()
 
 
 def test_steps_only_add() -> None:

@@ -38,10 +38,10 @@ def test_the_primary_is_killed_under_load(
         load_.wait_for("something is acknowledged", lambda told: told["acknowledged"] > 0)
         for _ in range(KILLS):
             before = load_.told["acknowledged"]
-            pod = kube.wait_ready(client.namespace, POD)
+            pod = kube.wait_ready(client.namespace, POD, limit_s=300)
             turn.fault()
             kube.delete(f"/api/v1/namespaces/{client.namespace}/pods/{POD}", grace_s=0)
-            kube.wait_ready(client.namespace, POD, other_than=pod["metadata"]["uid"])
+            kube.wait_ready(client.namespace, POD, other_than=pod["metadata"]["uid"], limit_s=300)
             load_.wait_for("more is acknowledged", lambda told, least=before: told["acknowledged"] > least + 20)
         told = load_.end()
     turn.saw(
@@ -64,12 +64,12 @@ def test_redis_is_lost(service: MemoryService, client: MemoryClient, kube: Kube,
     turn.fault()
     kube.patch(deployment, {"spec": {"replicas": 0}})
     # Ends by its own; what is asked of it until then may still be answered.
-    wait_for("Redis is gone", lambda: not _pods(kube, client.namespace, names.REDIS), 120)
+    wait_for("Redis is gone", lambda: not _pods(kube, client.namespace, names.REDIS), 240)
     told = remember(service, 1000, 1010)
     assert (told.new, told.working, told.in_mind) == (10, False, 0)
     assert told.problem
     kube.patch(deployment, {"spec": {"replicas": 1}})
-    wait_for("Redis is back", lambda: remember(service, 0, 1).working, 180)
+    wait_for("Redis is back", lambda: remember(service, 0, 1).working, 300)
     turn.over()
     turn.saw(f"long-term memory went on; working memory said: {told.problem}")
     turn.right()
@@ -78,8 +78,8 @@ def test_redis_is_lost(service: MemoryService, client: MemoryClient, kube: Kube,
 def test_a_backup_is_cut_off(store: Store, client: MemoryClient, kube: Kube, table: Table) -> None:
     turn = table.turn("Database killed in mid-backup")
     name = backups.begin(store)
-    wait_for("the backup runs", lambda: _phase(store, name) in ("running", "completed", "failed"), 120)
-    pod = kube.wait_ready(client.namespace, POD)
+    wait_for("the backup runs", lambda: _phase(store, name) in ("running", "completed", "failed"), 240)
+    pod = kube.wait_ready(client.namespace, POD, limit_s=300)
     turn.fault()
     kube.delete(f"/api/v1/namespaces/{client.namespace}/pods/{POD}", grace_s=0)
     kube.wait_ready(client.namespace, POD, other_than=pod["metadata"]["uid"], limit_s=300)

@@ -117,7 +117,7 @@ def test_a_full_disk_costs_a_pause(full: LiveStack, disk: Disk, kube: Kube, engi
 
             wait_for("the disk is full", is_full, 300)
             turn.fault()
-            wait_for("nothing is written any more", lambda: client.try_sql(FILL, who="owner").returncode, 60)
+            wait_for("nothing is written any more", lambda: client.try_sql(FILL, who="owner").returncode, 240)
             disk.grow()
             before = load.told["acknowledged"]
             load.wait_for("it writes again", lambda told: told["acknowledged"] > before + 200, 420)

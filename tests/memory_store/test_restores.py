@@ -78,11 +78,11 @@ def test_a_restore_to_the_second_before_a_delete(
     stack.up()
     turn.over()
     kube.delete(f"/api/v1/namespaces/{client.namespace}/pods/memory-client", grace_s=0)
-    wait_for("the old client is gone", lambda: kube.pod(client.namespace, "memory-client") is None, 60)
+    wait_for("the old client is gone", lambda: kube.pod(client.namespace, "memory-client") is None, 240)
     with memory_client(kube, client.kubeconfig, client.namespace, store="memory-2") as again:
         assert again.sql(HELD, who="reader") == before
     # A service goes on where it was, once the kubelet has brought it the new address.
-    wait_for("a service remembers again", lambda: _goes_on(service), 240)
+    wait_for("a service remembers again", lambda: _goes_on(service), 420)
     turn.right()
 
 

@@ -5,6 +5,7 @@ What a node or a GPU would tell comes from an exporter of ours: this machine has
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,10 +15,13 @@ from urllib.parse import quote
 import httpx
 import yaml
 
+from components import memory_queries
 from components.monitoring import alertmanager
 from components.settings_monitoring import AlertmanagerSettings
+from echo.driver import connect
 from tests.monitoring.rule_files import write
 from tests.support.exporter import serve
+from tests.support.postgres import Postgres
 from tests.support.prepared import prepared
 from tests.support.processes import Server, free_port
 
@@ -49,6 +53,31 @@ probe_success 1
 probe_duration_seconds 0.2
 """
 """As the blackbox exporter says of one answer."""
+
+
+def told_by(postgres: Postgres, database: str) -> str:
+    """What CloudNativePG's exporter would tell of a database: its queries are run in the role that it takes."""
+    return asyncio.run(_told_by(postgres.url(database, "postgres")))
+
+
+async def _told_by(url: str) -> str:
+    connection = await connect(url, timeout=30)
+    found: list[str] = []
+    try:
+        await connection.execute("SET ROLE pg_monitor")
+        for name, (query, columns, _) in memory_queries.QUERIES.items():
+            for row in await connection.fetch(query):
+                assert set(row.keys()) == set(columns), name
+                labels = [f'{key}="{row[key]}"' for key, (usage, _) in columns.items() if usage == "LABEL"]
+                placed = ",".join(['namespace="memory"', 'pod="memory-1"', *labels])
+                found += [
+                    f"cnpg_{name}_{key}{{{placed}}} {float(row[key])}"
+                    for key, (usage, _) in columns.items()
+                    if usage != "LABEL"
+                ]
+    finally:
+        await connection.close()
+    return "\n".join([*found, ""])
 
 
 @contextmanager
@@ -92,7 +121,7 @@ class Alertmanager(Server):
 
 
 class Prometheus(Server):
-    """Debian's, with the rules of a stack, once a second."""
+    """Debian's, with the rules of a stack, every second or two."""
 
     def __init__(self, folder: Path, jobs: Mapping[str, tuple[str, Mapping[str, str]]], alertmanager_host: str) -> None:
         """Prepare.
@@ -115,7 +144,8 @@ class Prometheus(Server):
         config.write_text(
             yaml.safe_dump(
                 {
-                    "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+                    # A look that takes longer is lost, and on a machine with other work most take more than a second.
+                    "global": {"scrape_interval": "2s", "evaluation_interval": "1s"},
                     "rule_files": [str(write(folder))],
                     "scrape_configs": scrapes,
                     "alerting": {"alertmanagers": [{"static_configs": [{"targets": [alertmanager_host]}]}]},

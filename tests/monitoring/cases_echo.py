@@ -48,6 +48,8 @@ INSTANCE = 'job="memory-database",namespace="memory",pod="memory-1"'
 INSTANCE_LABELS = {"job": "memory-database", "namespace": "memory", "pod": "memory-1"}
 READY = f'cnpg_collector_pg_wal_archive_status{{{INSTANCE},value="ready"}}'
 BACKUP = f"cnpg_collector_last_available_backup_timestamp{{{INSTANCE}}}"
+STANDBY = f"cnpg_memory_replication_standby{{{INSTANCE}}}"
+MOST = f"cnpg_memory_activity_connections_most{{{INSTANCE}}}"
 
 MEMORY_CASES: Mapping[str, Case] = {
     "DatabaseDown": Case(
@@ -66,6 +68,38 @@ MEMORY_CASES: Mapping[str, Case] = {
         INSTANCE_LABELS,
         {f"up{{{INSTANCE}}}": "0x10"},
         {"it answers": {f"up{{{INSTANCE}}}": "1x10", f"cnpg_collector_up{{{INSTANCE}}}": "1x10"}},
+    ),
+    "DatabaseLagging": Case(
+        10,
+        {"pod": "memory-1"},
+        {f"cnpg_memory_replication_lag_seconds{{{INSTANCE}}}": "90x20"},
+        {
+            "it keeps up": {f"cnpg_memory_replication_lag_seconds{{{INSTANCE}}}": "2x20"},
+            "for a moment": {f"cnpg_memory_replication_lag_seconds{{{INSTANCE}}}": "0x6 90x3 0x10"},
+        },
+    ),
+    "DatabaseStandbyCutOff": Case(
+        10,
+        {"pod": "memory-1"},
+        {f"cnpg_memory_replication_receiving{{{INSTANCE}}}": "0x20"},
+        {"it follows, or is the primary": {f"cnpg_memory_replication_receiving{{{INSTANCE}}}": "1x20"}},
+    ),
+    "DatabaseFailedOver": Case(
+        25,
+        {"pod": "memory-1"},
+        {STANDBY: "1x20 0x20"},
+        {
+            "it always was the primary": {STANDBY: "0x40"},
+            "it always was a standby": {STANDBY: "1x40"},
+            "a new primary, which is an empty store's first": {STANDBY: "_x20 0x20"},
+            "an hour ago": {STANDBY: "1x5 0x40"},
+        },
+    ),
+    "DatabaseConnectionsHigh": Case(
+        10,
+        {"pod": "memory-1"},
+        {f"cnpg_memory_activity_connections{{{INSTANCE}}}": "180x20", MOST: "200x20"},
+        {"as on most days": {f"cnpg_memory_activity_connections{{{INSTANCE}}}": "20x20", MOST: "200x20"}},
     ),
     "ArchiveStuck": Case(
         10,

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.echo.conftest import postgres
 from tests.replica_agent.conftest import api, models, ollama, proxy, registry, rig, running_proxy
 from tests.unit.components.conftest import write_kubeconfig
 
-__all__ = ["api", "models", "ollama", "proxy", "registry", "rig", "running_proxy"]
+__all__ = ["api", "models", "ollama", "postgres", "proxy", "registry", "rig", "running_proxy"]
 
 
 @pytest.fixture

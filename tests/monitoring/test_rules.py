@@ -18,11 +18,12 @@ from components.versions import ROOT
 from tests.monitoring import cases
 from tests.monitoring.cases import Case, Series
 from tests.monitoring.cases_echo import ECHO_CASES, MEMORY_CASES, OBJECT_CASES
+from tests.monitoring.cases_mind import MIND_CASES
 from tests.monitoring.rule_files import alerts, groups, write
 from tests.support.prepared import prepared
 
 _LABEL = re.compile(r"\{\{ \$labels\.(\w+) \}\}")
-CASES = {**cases.CASES, **ECHO_CASES, **MEMORY_CASES, **OBJECT_CASES}
+CASES = {**cases.CASES, **ECHO_CASES, **MEMORY_CASES, **OBJECT_CASES, **MIND_CASES}
 SEVERITIES = {"critical", "warning", "info", "none"}
 
 

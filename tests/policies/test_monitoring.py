@@ -28,10 +28,16 @@ BRING = {
     "alertmanager": {"receivers": [RECEIVER]},
     "responder": RESPONDER,
 }
+COLLECTOR = {
+    "enabled": True,
+    "logs": {"url": "https://logs.example/otlp", "credentialsSecret": "logs"},
+    "traces": {"url": "https://traces.example:4318"},
+    "jaeger": True,
+}
 EXISTING = {"enabled": True, "mode": "existing", "scraperNamespace": "monitoring", "labels": {"release": "prometheus"}}
 PROD = {
     "echorator:cluster": json.dumps({"storageClass": "encrypted"}),
-    "echorator:imageDigests": json.dumps(dict.fromkeys([*IMAGES, *MONITORING_IMAGES], DIGEST)),
+    "echorator:imageDigests": json.dumps(dict.fromkeys([*IMAGES, *MONITORING_IMAGES, "collector", "jaeger"], DIGEST)),
 }
 
 
@@ -39,7 +45,7 @@ PROD = {
     ("name", "settings", "excused"),
     [
         ("dev", BRING, True),
-        ("prod", BRING, True),
+        ("prod", {**BRING, "collector": COLLECTOR}, True),
         ("prod", EXISTING, False),
     ],
 )
@@ -55,4 +61,6 @@ def test_no_violation_but_those_with_an_exception(
     broken = {(one.check.id, f"{one.resource.type}::{one.resource.name}") for one in found if one.resource}
     assert len(broken) == len({str(one) for one in found})
     operator = {pair for pair in known if pair[1].endswith("::monitoring-prometheus-operator-role")}
+    if "collector" in settings:
+        operator |= {(one, pattern.replace("*", "monitoring")) for one, pattern in known if "*-logs-" in pattern}
     assert broken == (operator if excused else set())

@@ -33,7 +33,7 @@ def listing(*entries: WantedEntry) -> str:
     return dump(WantedDocument(models=tuple(entries)))
 
 
-def until(what: Callable[[], object], seconds: float = 20.0) -> None:
+def until(what: Callable[[], object], seconds: float = 60.0) -> None:
     """Wait until `what` is true.
 
     Raises:
@@ -42,7 +42,7 @@ def until(what: Callable[[], object], seconds: float = 20.0) -> None:
     end = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < end, f"not within {seconds} s"
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 class Agent(Server):
@@ -118,7 +118,7 @@ class Agent(Server):
     def ready(self) -> bool:
         return self.get("/readyz").status_code == 200
 
-    def wait_ready(self, *names: str, seconds: float = 30.0) -> None:
+    def wait_ready(self, *names: str, seconds: float = 60.0) -> None:
         """Wait until exactly these models are wanted, and all are Ready."""
 
         def there() -> bool:

@@ -15,6 +15,8 @@ from tests.support.kube import Kube
 
 _SLEEP = "import signal; signal.signal(signal.SIGTERM, lambda *_: exit(0)); signal.pause()"
 CLIENT = "memory-client"
+LIMIT_S = 240.0
+"""For one command; it takes a second where nothing else runs."""
 
 
 class MemoryClient:
@@ -26,12 +28,14 @@ class MemoryClient:
         self.namespace = namespace
         self.store = store
         self.prefix = namespace.removesuffix("-memory")
-        self._kubectl = [os.environ["ECHORATOR_KUBECTL"], "--kubeconfig", str(kubeconfig), "-n", namespace]
+        self._kubectl = [os.environ["ECHORATOR_KUBECTL"], "--kubeconfig", str(kubeconfig)]
 
-    def run(self, *command: str, text: str | None = None, pod: str = CLIENT, limit_s: float = 60) -> Any:
-        """Run a command in a pod; the finished process."""
+    def run(
+        self, *command: str, text: str | None = None, pod: str = CLIENT, namespace: str = "", limit_s: float = LIMIT_S
+    ) -> Any:
+        """Run a command in a pod, the client's or another one; the finished process."""
         return subprocess.run(
-            [*self._kubectl, "exec", "-i", pod, "--", *command],
+            [*self._kubectl, "-n", namespace or self.namespace, "exec", "-i", pod, "--", *command],
             input=text,
             capture_output=True,
             text=True,
@@ -39,7 +43,7 @@ class MemoryClient:
             check=False,
         )
 
-    def sql(self, statement: str, *, who: str = "app", options: str = "", limit_s: float = 60) -> str:
+    def sql(self, statement: str, *, who: str = "app", options: str = "", limit_s: float = LIMIT_S) -> str:
         """What psql prints, signed in from the Secret that is mounted at `/secret/<secret>`.
 
         Raises:
@@ -56,7 +60,7 @@ class MemoryClient:
         done = self.run("env", f"PGPASSWORD={password}", "psql", f"{uri} {tls}", "-XAtqc", "SELECT current_user")
         return bool(done.returncode == 0 and done.stdout.strip() == user)
 
-    def try_sql(self, statement: str, *, who: str = "app", options: str = "", limit_s: float = 60) -> Any:
+    def try_sql(self, statement: str, *, who: str = "app", options: str = "", limit_s: float = LIMIT_S) -> Any:
         """The finished psql."""
         script = (
             "import os,subprocess,sys\n"
@@ -75,7 +79,7 @@ def memory_client(kube: Kube, kubeconfig: Path, namespace: str, *, store: str = 
     """Make the pod; it goes at the end."""
     kube.create(f"/api/v1/namespaces/{namespace}/pods", pod())
     try:
-        kube.wait_ready(namespace, CLIENT)
+        kube.wait_ready(namespace, CLIENT, limit_s=LIMIT_S)
         yield MemoryClient(kube, kubeconfig, namespace, store)
     finally:
         kube.delete(f"/api/v1/namespaces/{namespace}/pods/{CLIENT}", grace_s=0)

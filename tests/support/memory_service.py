@@ -30,7 +30,7 @@ class MemoryService:
         self.namespace = namespace
         self._kubectl = [os.environ["ECHORATOR_KUBECTL"], "--kubeconfig", str(kubeconfig), "-n", namespace]
 
-    def python(self, script: str, *arguments: str, limit_s: float = 120) -> str:
+    def python(self, script: str, *arguments: str, limit_s: float = 300) -> str:
         """What a script in the pod writes.
 
         Raises:
@@ -100,7 +100,7 @@ def memory_service(kube: Kube, kubeconfig: Path, namespace: str) -> Generator[Me
     """Make the pod; it goes at the end."""
     kube.create(f"/api/v1/namespaces/{namespace}/pods", pod())
     try:
-        kube.wait_ready(namespace, POD)
+        kube.wait_ready(namespace, POD, limit_s=300)
         yield MemoryService(kube, kubeconfig, namespace)
     finally:
         kube.delete(f"/api/v1/namespaces/{namespace}/pods/{POD}", grace_s=0)

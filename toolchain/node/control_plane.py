@@ -67,6 +67,9 @@ class ControlPlane:
             "--requestheader-username-headers=X-Remote-User",
             "--requestheader-group-headers=X-Remote-Group",
             "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+            # Without them an extension server is not even asked whether it is there.
+            f"--proxy-client-cert-file={self.pki}/front-proxy-client.crt",
+            f"--proxy-client-key-file={self.pki}/front-proxy-client.key",
         )
 
     def audit(self) -> tuple[str, ...]:

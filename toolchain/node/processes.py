@@ -74,8 +74,6 @@ def _apiserver(layout: NodeLayout, stamp: str) -> Process:
             f"--kubelet-certificate-authority={pki}/ca.crt",
             "--kubelet-preferred-address-types=InternalIP",
             *_CONTROL_PLANE.request_headers(),
-            f"--proxy-client-cert-file={pki}/front-proxy-client.crt",
-            f"--proxy-client-key-file={pki}/front-proxy-client.key",
             "--enable-aggregator-routing=true",
             "--allow-privileged=true",
             *_CONTROL_PLANE.audit(),

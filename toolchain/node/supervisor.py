@@ -89,10 +89,14 @@ class Supervisor:
         logs: Folder for ``NAME.log``.
         control: Path of the unix socket to answer on.
         host_net: File descriptor of the host's network namespace, for processes that ask for it.
+        grace_s: How long a process may take to end before it is killed.
     """
 
-    def __init__(self, logs: Path, control: Path, host_net: int | None = None) -> None:
+    def __init__(
+        self, logs: Path, control: Path, host_net: int | None = None, *, grace_s: float = _TERMINATE_GRACE_S
+    ) -> None:
         self._logs = logs
+        self._grace_s = grace_s
         self._host_net = host_net
         self._kept: dict[str, _Kept] = {}
         self._ending = False
@@ -230,7 +234,7 @@ class Supervisor:
     def _terminate(self, kept: _Kept) -> None:
         if kept.pid is not None:
             os.kill(kept.pid, signal.SIGKILL if kept.spec.stateless else signal.SIGTERM)
-            kept.kill_at = time.monotonic() + _TERMINATE_GRACE_S
+            kept.kill_at = time.monotonic() + self._grace_s
 
     def _kill_overdue(self) -> None:
         """Kills what was asked to end and did not."""

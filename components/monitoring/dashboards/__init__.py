@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 
-from components.monitoring.dashboards import cluster, echo, model, nodes, overview, pulls, watching
+from components.monitoring.dashboards import cluster, echo, memory, mind, model, nodes, overview, pulls, watching
 from components.monitoring.dashboards.builder import Board
 
 BOARDS: Sequence[Board] = (
     overview.BOARD,
     model.BOARD,
     echo.BOARD,
+    mind.BOARD,
+    memory.BOARD,
     pulls.BOARD,
     nodes.BOARD,
     cluster.BOARD,

@@ -35,6 +35,7 @@ class Panel:
         text: what to think of it.
         width: of 24.
         limit: a value above which it is coloured as bad.
+        least: where the axis begins.
     """
 
     title: str
@@ -44,6 +45,7 @@ class Panel:
     text: str = ""
     width: int = 8
     limit: float | None = None
+    least: float = 0
 
     def json(self, number: int, left: int, top: int, height: int) -> dict[str, Any]:
         """As Grafana has it."""
@@ -59,7 +61,7 @@ class Panel:
             "datasource": _SOURCE,
             "gridPos": {"x": left, "y": top, "w": self.width, "h": height},
             "fieldConfig": {
-                "defaults": {"unit": self.unit, "min": 0, "thresholds": {"mode": "absolute", "steps": steps}},
+                "defaults": {"unit": self.unit, "min": self.least, "thresholds": {"mode": "absolute", "steps": steps}},
                 "overrides": [],
             },
             "targets": [

@@ -117,6 +117,16 @@ def test_services_sign_in_in_turns(generation: int, user: str) -> None:
     assert kept[1 - generation % 2] == str(generation - 1)
 
 
+def test_every_role_that_signs_in_may_connect() -> None:
+    spec = database(seen())
+    granted = [one for one in spec["bootstrap"]["initdb"]["postInitApplicationSQL"] if one.startswith("GRANT CONNECT")]
+    takers = {taker for one in granted for taker in one.partition(" TO ")[2].split(", ")}
+    logins = [role for role in spec["managed"]["roles"] if role["login"]]
+    assert {role["name"] for role in logins} == {"echo_app_a", "echo_app_b", "echo_reader"}
+    for role in logins:
+        assert takers & {role["name"], *role["inRoles"]}, role["name"]
+
+
 def test_backups_go_through_the_gateway_that_encrypts() -> None:
     found = seen(backups=BackupSettings.model_validate({"enabled": True, "keepDays": 7}))
     backup = database(found)["backup"]
@@ -180,12 +190,12 @@ def test_migrations_run_as_the_owner_and_grant_to_services() -> None:
     found = seen()
     (job,) = kinds(found, ":Job").values()
     pod = job["spec"]["template"]["spec"]
-    assert pod["containers"][0]["args"] == ["echo.migrations", "up", "--service-role", "echo_app"]
+    assert pod["containers"][0]["args"] == ["echo.migrations", "up", "--service-role", "echo_app", "--wait", "120"]
     assert pod["volumes"][0]["secret"]["secretName"] == "memory-migrations"
     url = kinds(found, ":Secret")["m-memory-migrations"]["stringData"]["value"]["url"]
     assert url.startswith("postgresql://echo_owner:")
     indexes = kinds(found, ":CronJob")["m-indexes"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
-    assert indexes["containers"][0]["args"] == ["echo.migrations", "indexes", "--memory", "256MB"]
+    assert indexes["containers"][0]["args"] == ["echo.migrations", "indexes", "--memory", "256MB", "--wait", "120"]
 
 
 def test_services_sign_in_beside_the_models() -> None:

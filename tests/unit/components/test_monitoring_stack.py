@@ -5,6 +5,7 @@ Not shown: that an operator makes a running Prometheus of it, which tests/drill/
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -136,13 +137,93 @@ def test_remote_write_is_open_in_the_network_and_has_its_credentials() -> None:
     assert 9009 in {port["port"] for way in ways for port in way["ports"]}
 
 
+COLLECTOR: dict[str, Any] = {
+    "enabled": True,
+    "logs": {"url": "https://logs.example/otlp", "credentialsSecret": "logs"},
+    "traces": {"url": "http://traces.example:4319"},
+    "jaeger": True,
+}
+
+
+def document(seen: Seen, name: str) -> dict[str, Any]:
+    """The configuration in a ConfigMap."""
+    (text,) = kinds(seen, ":ConfigMap")[name]["data"].values()
+    return json.loads(text)
+
+
+def test_the_collector_sends_on_what_it_is_told_and_reads() -> None:
+    seen = made(parts={"memory": "an authority"}, collector=COLLECTOR)
+    found = document(seen, "m-collector-config")
+    pipelines = found["service"]["pipelines"]
+    assert pipelines["logs"]["receivers"] == ["otlp", "k8sobjects"]
+    assert pipelines["traces"]["exporters"] == ["otlphttp/traces", "otlphttp/jaeger"]
+    for one in pipelines.values():
+        # Else a burst takes the memory before anything is refused.
+        assert one["processors"][0] == "memory_limiter"
+        assert set(one["exporters"]) <= set(found["exporters"])
+    assert found["exporters"]["otlphttp/jaeger"]["endpoint"] == "http://jaeger.team-monitoring.svc.cluster.local:4318"
+    (watched,) = found["receivers"]["k8sobjects"]["objects"]
+    assert watched["namespaces"] == ["team-memory", "team-models", "team-monitoring"]
+    roles = {name for name in kinds(seen, ":Role") if name.startswith("m-collector-role")}
+    assert roles == {"m-collector-role", "m-collector-role-models", "m-collector-role-memory"}
+    # The credentials stand in a Secret, and the configuration names a variable.
+    (container,) = spec(seen, "Deployment", "m-collector")["template"]["spec"]["containers"]
+    (variable,) = [one for one in container["env"] if "valueFrom" in one]
+    assert variable["valueFrom"]["secretKeyRef"] == {"name": "logs", "key": "authorization"}
+    assert found["exporters"]["otlphttp/logs"]["headers"] == {"Authorization": f"${{env:{variable['name']}}}"}
+    assert "headers" not in found["exporters"]["otlphttp/traces"]
+    ways = spec(seen, "NetworkPolicy", "m-network-collector")["egress"]
+    assert {port["port"] for way in ways for port in way["ports"]} == {443, 4318, 4319, 6443}
+
+
+def test_logs_are_read_in_a_namespace_where_nothing_else_runs() -> None:
+    seen = made(collector=COLLECTOR)
+    reader = spec(seen, "DaemonSet", "m-logs-reader")["template"]["spec"]
+    (container,) = reader["containers"]
+    mounts = {one["name"]: one for one in container["volumeMounts"]}
+    (host,) = [one for one in reader["volumes"] if "hostPath" in one]
+    assert mounts[host["name"]]["readOnly"] is True
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert container["resources"]["limits"] == {"cpu": "200m", "memory": "128Mi"}
+    assert kinds(seen, ":Namespace")["m-logs-namespace"]["metadata"]["name"] == "team-logs"
+    (way,) = spec(seen, "NetworkPolicy", "m-logs-network-log-reader")["egress"]
+    assert way["to"][0]["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] == "team-monitoring"
+    receiver = document(seen, "m-log-reader-config")["receivers"]["filelog"]
+    assert receiver["include"] == ["/var/log/pods/team-*_*/*/*.log"]
+    assert receiver["exclude"] == ["/var/log/pods/team-logs_*/*/*.log"]
+    assert {"PodMonitor m-podmonitor-collector", "PodMonitor m-podmonitor-log-reader"} < own(seen)
+
+
+def test_traces_alone_need_no_reader_and_no_right() -> None:
+    seen = made(collector={"enabled": True, "jaeger": True})
+    assert set(document(seen, "m-collector-config")["service"]["pipelines"]) == {"traces"}
+    assert not [name for name in own(seen) if "logs" in name or "collector-role" in name]
+    (container,) = spec(seen, "Deployment", "m-collector")["template"]["spec"]["containers"]
+    assert [one["name"] for one in container["volumeMounts"]] == ["config"]
+    ways = spec(seen, "NetworkPolicy", "m-network-collector")["egress"]
+    assert [port["port"] for way in ways for port in way["ports"]] == [4318]
+    jaeger = document(seen, "m-jaeger-config")
+    assert jaeger["service"]["pipelines"]["traces"]["exporters"] == ["jaeger_storage_exporter"]
+
+
+def test_none_of_it_without_being_asked_for() -> None:
+    assert not [name for name in own(made()) if "collector" in name or "jaeger" in name or "logs" in name]
+
+
 def test_what_is_there_besides_is_watched_and_judged() -> None:
-    seen = made(parts={"echo": True, "memory": True, "backups": False})
+    seen = made(parts={"echo": True, "memory": "an authority", "backups": False})
     found = own(seen)
     for name in ("echo", "memory-database"):
         assert {f"PodMonitor m-podmonitor-{name}", f"NetworkPolicy m-scrape-{name}"} < found
     assert kinds(seen, ":NetworkPolicy")["m-scrape-memory-database"]["metadata"]["namespace"] == "team-memory"
     assert kinds(seen, ":Role")["m-prometheus-role-memory"]["metadata"]["namespace"] == "team-memory"
+    (endpoint,) = spec(seen, "PodMonitor", "m-podmonitor-memory-database")["podMetricsEndpoints"]
+    trusted = endpoint["tlsConfig"]["ca"]["configMap"]
+    assert (endpoint["scheme"], endpoint["tlsConfig"]["serverName"]) == ("https", "metrics.team-memory.svc")
+    given = kinds(seen, ":ConfigMap")["m-memory-authority"]
+    assert given["metadata"]["name"] == trusted["name"]
+    assert given["metadata"]["namespace"] == "team-monitoring"
+    assert given["data"] == {trusted["key"]: "an authority"}
     judged = {
         rule.get("alert") for group in spec(seen, "PrometheusRule", "m-prometheusrule-echorator")["groups"]
         for rule in group["rules"]

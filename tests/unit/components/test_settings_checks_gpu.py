@@ -137,6 +137,11 @@ CASES: list[Case] = [
         "does not fit pool `l4`: it needs 41.8 GiB of GPU memory (40.0 GiB of weights, 1.0 GiB of cache",
     ),
     (
+        "time for registries",
+        one() | {"fit": {"lookupSeconds": 0}},
+        "fit.lookupSeconds: must be above 0 and at most 300",
+    ),
+    (
         "unknown, and that is refused",
         {**one(models=[{"name": "somebody/else:1"}]), "fit": {"unknown": "refuse"}},
         "servers[0].models[0].facts: are needed for `somebody/else:1`",

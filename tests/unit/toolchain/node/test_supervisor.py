@@ -29,7 +29,7 @@ from pathlib import Path
 from toolchain.node.spec import Process
 from toolchain.node.supervisor import Supervisor
 folder = Path(sys.argv[1])
-supervisor = Supervisor(folder, folder / "control.sock")
+supervisor = Supervisor(folder, folder / "control.sock", grace_s=1.0)
 supervisor.apply([Process.from_wire(item) for item in json.loads(sys.argv[2])])
 supervisor.run()
 """
@@ -46,7 +46,7 @@ class Running:
 
     def ask(self, **request: Any) -> dict[str, Any]:
         with socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(5)
+            client.settimeout(30)
             client.connect(str(self.folder / "control.sock"))
             client.sendall(json.dumps(request).encode() + b"\n")
             return json.loads(client.makefile().readline())
@@ -55,7 +55,7 @@ class Running:
         return next(item for item in self.ask(op="status")["processes"] if item["name"] == name)
 
     def until(self, what: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             try:
                 if what():
@@ -63,7 +63,7 @@ class Running:
             except (OSError, StopIteration):
                 assert self.process.poll() is None, "the supervisor ended"
             time.sleep(0.02)
-        pytest.fail("did not happen within 20 s")
+        pytest.fail("did not happen within 60 s")
 
 
 @pytest.fixture

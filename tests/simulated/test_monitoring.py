@@ -1,0 +1,59 @@
+"""A real API server takes every object of a monitoring stack with all that it can have: field names, quotas, roles.
+
+Not shown: that the collector and Jaeger run. Their images cannot be had on a bare machine.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.simulated.test_objects import objects
+from tests.support.kube import Kube
+from tests.unit.components.conftest import write_kubeconfig
+from tests.unit.components.test_monitoring_stack import COLLECTOR, made
+
+pytestmark = pytest.mark.timeout(300)
+
+WHOLE: dict[str, Any] = {
+    "kubeStateMetrics": True,
+    "kubelet": True,
+    "probes": {"enabled": True},
+    "responder": {"enabled": True},
+    "collector": COLLECTOR,
+}
+
+
+def test_every_object_is_taken(
+    kube: Kube, kubectl: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local = {"echorator-0123abcd": "https://127.0.0.1:6443"}
+    monkeypatch.setenv("KUBECONFIG", str(write_kubeconfig(tmp_path / "kubeconfig", local, "echorator-0123abcd")))
+    seen = made(parts={"memory": "an authority", "echo": True}, **WHOLE)
+    # The operator's kinds have definitions of their own, which tests/monitoring/test_definitions.py holds them against.
+    # Here the engine wraps what is secret, so that no Secret is as it would be.
+    found = [
+        one for one in objects(seen) if "monitoring.coreos.com" not in one["apiVersion"] and one["kind"] != "Secret"
+    ]
+    assert {"DaemonSet", "Deployment", "Role", "NetworkPolicy"} <= {one["kind"] for one in found}
+    assert {"collector", "jaeger", "log-reader"} <= {one["metadata"]["name"] for one in found}
+    spaces = {one["metadata"]["namespace"] for one in found if "namespace" in one["metadata"]}
+    try:
+        for name in spaces:
+            kube.create("/api/v1/namespaces", {"metadata": {"name": name}})
+        told = kubectl(
+            "apply",
+            "--server-side",
+            "--dry-run=server",
+            "--validate=strict",
+            "--filename=-",
+            text=json.dumps({"apiVersion": "v1", "kind": "List", "items": found}),
+        )
+    finally:
+        for name in spaces:
+            kube.delete(f"/api/v1/namespaces/{name}")
+    assert len(told.splitlines()) >= len(found)
