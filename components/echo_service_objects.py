@@ -93,6 +93,10 @@ def config(settings: EchoSettings, servers: Sequence[ServerSettings], namespace:
             "databaseUrlFile": f"{_MEMORY}/url",
             "embedder": settings.memory.embedder.model_dump(by_alias=True),
             "cognition": settings.memory.cognition,
+            "history": settings.memory.history.model_dump(by_alias=True),
+            "states": settings.memory.states.model_dump(by_alias=True),
+            # Not there where the stack's memory has no Redis; then events stay in their replica.
+            "eventsUrlFile": f"{_MEMORY}/redis-url",
         }
     EchoConfig.model_validate_json(json.dumps(document))
     return json.dumps(document, indent=2)
@@ -104,7 +108,13 @@ def _server(server: ServerSettings, namespace: str) -> dict[str, Any]:
     place = (
         {"pods": f"{server.name}-pods.{namespace}.svc.cluster.local."} if server.url is None else {"url": server.url}
     )
-    return {"name": server.name, **place, "slots": server.ollama.num_parallel, "models": names}
+    return {
+        "name": server.name,
+        **place,
+        "slots": server.ollama.num_parallel,
+        "context": server.ollama.context_length,
+        "models": names,
+    }
 
 
 def keys_file(settings: EchoSettings, made: Mapping[str, str]) -> str:

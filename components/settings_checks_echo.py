@@ -14,6 +14,8 @@ from echo.auth.keys import parse_public_key
 _LEAST = 1
 _WIDEST = 4000
 _LAST_PORT = 65535
+_MOST_MESSAGES = 1_000
+_MOST_DAYS = 36_500
 _SPACE = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
 
 
@@ -73,9 +75,27 @@ def _memory(raw: Raw) -> Iterator[Fault]:
     width = embedder.get("width")
     if isinstance(width, int) and not isinstance(width, bool) and not _LEAST <= width <= _WIDEST:
         yield Fault("echo.memory.embedder.width", f"must be from {_LEAST} to {_WIDEST}, not {width}")
+    history = mapping(memory.get("history"))
+    for key, most in (("messages", _MOST_MESSAGES), ("characters", float("inf"))):
+        value = history.get(key)
+        if isinstance(value, int) and not isinstance(value, bool) and not 0 <= value <= most:
+            yield Fault(f"echo.memory.history.{key}", f"must be from 0 to {most:g}, not {value}")
+    yield from _states(mapping(memory.get("states")))
     port = memory.get("port")
     if isinstance(port, int) and not isinstance(port, bool) and not 0 < port <= _LAST_PORT:
         yield Fault("echo.memory.port", f"must be from 1 to {_LAST_PORT}, not {port}")
+
+
+def _states(states: Raw) -> Iterator[Fault]:
+    least, where = 0.0, "0"
+    for key, unsaid in (("wholeDays", 7.0), ("hourlyDays", 90.0), ("dailyDays", None)):
+        value = states.get(key, unsaid)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            continue
+        if not least <= value <= _MOST_DAYS:
+            yield Fault(f"echo.memory.states.{key}", f"must be from {where} to {_MOST_DAYS}, not {value:g}")
+            return
+        least, where = float(value), f"`{key}` ({value:g})"
 
 
 def _oidc(raw: Raw) -> Iterator[Fault]:
@@ -83,9 +103,11 @@ def _oidc(raw: Raw) -> Iterator[Fault]:
     url = oidc.get("jwksUrl")
     if isinstance(url, str) and (urlsplit(url).scheme != "https" or not urlsplit(url).hostname or "@" in url):
         yield Fault("echo.oidc.jwksUrl", f"`{url}` must be an https URL: who can change those keys can be anybody")
-    for key in ("issuer", "audience", "rolesClaim"):
+    for key in ("issuer", "audience", "rolesClaim", "spacesClaim", "ownSpaceClaim"):
         if oidc.get(key) == "":
             yield Fault(f"echo.oidc.{key}", "is empty")
+    if oidc.get("spaceByDefault") is True and oidc.get("ownSpaceClaim") is None:
+        yield Fault("echo.oidc.spaceByDefault", "needs `ownSpaceClaim`, such as `sub`: that is the space it means")
 
 
 def _traces(raw: Raw) -> Iterator[Fault]:

@@ -34,6 +34,23 @@ class EchoEmbedderSettings(Section):
     """Dimensions of its vectors."""
 
 
+class EchoHistorySettings(Section):
+    """What is put back of a conversation that a request names; the model's context bounds it too."""
+
+    messages: int = 100
+    """Most of them; 0 puts nothing back."""
+    characters: int = 100_000
+
+
+class EchoStatesSettings(Section):
+    """How long states of a mind are kept: all, the last of each hour, the last of each day."""
+
+    whole_days: float = 7
+    hourly_days: float = 90
+    daily_days: float | None = None
+    """None is for ever."""
+
+
 class EchoMemorySettings(Section):
     """Memory spaces in PostgreSQL."""
 
@@ -42,6 +59,8 @@ class EchoMemorySettings(Section):
     embedder: EchoEmbedderSettings
     cognition: bool = True
     """Learn and prepare by the whole of cognition; else by the memory alone."""
+    history: EchoHistorySettings = EchoHistorySettings()
+    states: EchoStatesSettings = EchoStatesSettings()
     port: int | None = None
     """Of a database outside the stack's own memory store."""
 
@@ -58,6 +77,12 @@ class EchoOidcSettings(Section):
     user_values: Texts = ()
     """Which of them make a user; with none, every valid token does."""
     operator_values: Texts = ()
+    spaces_claim: str | None = None
+    """Names memory spaces that a token may use."""
+    own_space_claim: str | None = None
+    """Each of its values has a memory space of its own, such as `sub`."""
+    space_by_default: bool = False
+    """Requests that name no space mean their own one."""
 
 
 class EchoRateSettings(Section):

@@ -24,6 +24,7 @@ __all__ = [
     "MindState",
     "Preparation",
     "Rested",
+    "Said",
     "SelfLayer",
     "reasons",
 ]
@@ -49,6 +50,14 @@ class Preparation:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Said:
+    """Something that was said, and by whom."""
+
+    speaker: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Lived:
     """One turn that is over."""
 
@@ -61,6 +70,8 @@ class Lived:
     """Who asked: the name of their key."""
     conversation: str = ""
     recalled: tuple[UUID, ...] = ()
+    before: tuple[Said, ...] = ()
+    """What was said just before it in the same conversation, oldest first."""
     at: datetime | None = None
 
 

@@ -7,7 +7,8 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from echo.memory import Hit, Memory, MemoryKind, MemorySpace, NewExperience, NewMemory, PageRequest, Query
+from echo.beside import beside
+from echo.memory import Hit, Keeping, Memory, MemoryKind, MemorySpace, NewExperience, NewMemory, PageRequest, Query
 from echo.memory.limits import Limits
 from echo.mind import Claim, Emotion, Learned, Lived, Message, MindState, Preparation, Rested, SelfLayer
 
@@ -29,13 +30,15 @@ _LAYERS = ("identity", "functional", "contextual", "dynamic")
 class PlainMind:
     """Implements `echo.mind.Mind` without cognition."""
 
-    def __init__(self, *, characters: int = 4_000) -> None:
+    def __init__(self, *, characters: int = 4_000, keeping: Keeping | None = None) -> None:
         """Prepare it.
 
         Args:
             characters: most that a preparation has.
+            keeping: what stays of old states.
         """
         self._characters = characters
+        self._keeping = keeping
         self._kept: dict[str, datetime] = {}
 
     async def prepare(
@@ -56,7 +59,8 @@ class PlainMind:
             [
                 NewMemory(
                     content=fitting(lived.input),
-                    context=fitting(lived.output),
+                    # The answer is no memory of its own here, so it stands beside what was said.
+                    context=fitting(f"{beside(at, lived.before)}\n{lived.model}: {lived.output}"),
                     source=lived.speaker,
                     session=lived.conversation,
                     occurred_at=at,
@@ -86,6 +90,7 @@ class PlainMind:
         del now
         report = await space.consolidate()
         faded = await space.forget()
+        await space.thin_snapshots(self._keeping)
         return Rested(merged=len(report.merged), forgotten=len(faded.faded))
 
     async def state(self, space: MemorySpace, now: datetime) -> MindState:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Coroutine, Sequence
+from datetime import timedelta
 from typing import Any
 
 from starlette.types import ASGIApp
@@ -18,15 +19,17 @@ from echo.auth import keys
 from echo.auth.gatehouse import Gatehouse
 from echo.auth.rates import Rates
 from echo.cognition import Mind
+from echo.cognition.mind import Schedule
 from echo.cognition.prompt import Budget
 from echo.config.layers import Layers
 from echo.config.model import EchoConfig
 from echo.config.watch import Watcher
 from echo.engine.discover import Discovery
-from echo.engine.fleet import Fleet
+from echo.engine.fleet import Fleet, model_key
 from echo.engine.metrics import EchoMetrics
 from echo.engine.queue import Dispatcher
 from echo.engine.upstream import Upstream
+from echo.memory import Keeping
 from echo.plain import PlainMind
 from echo.remember.companion import Companion
 from echo.remember.embedder import FleetEmbedder
@@ -82,7 +85,7 @@ class Service:
             drain=self.drain,
             rates=rates,
             metrics=metrics,
-            companion=Companion(memories, learner, metrics),
+            companion=Companion(memories, learner, metrics, self._context),
         )
         self._watcher = watcher = Watcher(layers, config, self._apply)
         sockets = Sockets(engine, metrics)
@@ -101,6 +104,8 @@ class Service:
             memory_up=lambda: float(memories is not None and memories.up),
             turns_waiting=lambda: 0 if learner is None else learner.waiting,
             memory_coherence=lambda: math.nan if memories is None else _mean(memories.coherence),
+            events_shared=lambda: float(memories is not None and memories.relay.state == "shared"),
+            events_unsent=lambda: 0 if memories is None else memories.relay.unsent,
             memory_listeners=lambda: 0 if memories is None else memories.hub.number,
         )
 
@@ -108,7 +113,7 @@ class Service:
         """Return what runs for as long as the service does."""
         found: list[Coroutine[Any, Any, None]] = [self._discovery.run(), self._watcher.run()]
         if self._memories is not None:
-            found.append(self._memories.run())
+            found += [self._memories.run(), self._memories.relay.run()]
         if self._learner is not None:
             found.append(self._learner.run())
         if self._looker is not None:
@@ -129,8 +134,22 @@ class Service:
             return None
         embedder = FleetEmbedder(self._dispatcher, self._upstream, said.embedder.model, said.embedder.width)
         characters = said.recall.characters
-        mind = Mind(budget=Budget(characters=characters)) if said.cognition else PlainMind(characters=characters)
+        states = said.states
+        keeping = Keeping(
+            whole=timedelta(days=states.whole_days),
+            hourly=timedelta(days=states.hourly_days),
+            daily=None if states.daily_days is None else timedelta(days=states.daily_days),
+        )
+        mind = (
+            Mind(budget=Budget(characters=characters), schedule=Schedule(keeping=keeping))
+            if said.cognition
+            else PlainMind(characters=characters, keeping=keeping)
+        )
         return Memories(said, embedder=embedder, mind=mind)
+
+    def _context(self, model: str) -> int:
+        key = model_key(model)
+        return self._fleet.context(key if key is not None else model)
 
     def _learn(self, memories: Memories | None) -> Learner | None:
         if memories is None:

@@ -49,6 +49,8 @@ class Events:
         try:
             with memories.hub.listen(space) as listener:
                 await receive()
+                # What happens after the handshake is heard, wherever it happens.
+                await memories.relay.follows(space)
                 chosen = _PROTOCOL if _PROTOCOL in scope.get("subprotocols", ()) else None
                 await send({"type": "websocket.accept", "subprotocol": chosen})
                 await _told(listener, receive, send)

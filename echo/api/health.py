@@ -60,17 +60,19 @@ async def dte_health(parts: Use) -> dict[str, Any]:
     """Tell the mean and the least coherence of the spaces that this replica measured, and how many they are.
 
     As they were measured last, while learning: so this never waits for the database. No number is made up, and no
-    space is named.
+    space is named. `events` is `shared` where listeners hear of every replica of the service, `local` where no Redis is
+    set, and `lost` while it cannot be reached.
     """
     memories = parts.memories
     if memories is None:
-        return {"status": "no memory", "coherence": None}
+        return {"status": "no memory", "coherence": None, "events": None}
     found = memories.coherence
     return {
         "status": "ok" if memories.up else "memory unavailable",
         "coherence": sum(found) / len(found) if found else None,
         "least": min(found, default=None),
         "spaces": len(found),
+        "events": memories.relay.state,
     }
 
 

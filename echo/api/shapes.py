@@ -412,12 +412,20 @@ class ForgetTold(Told):
     more: bool
 
 
+class SpacesTold(Told):
+    """Memory spaces that may be used; `default` is meant by requests that name none, null where none is."""
+
+    spaces: list[str]
+    default: str | None
+
+
 class ConversationTold(Told):
     """A conversation without its turns."""
 
     id: str
     title: str
     model: str
+    owner: str = Field(description="Whose it is: only they go on with it; empty is nobody")
     turns: int
     started: datetime
     updated: datetime
@@ -467,6 +475,7 @@ class WholeConversationTold(Told):
     id: str
     title: str
     model: str
+    owner: str = Field(description="Whose it is: only they go on with it; empty is nobody")
     started: datetime
     updated: datetime
     turns: list[TurnTold]

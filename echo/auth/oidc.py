@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import logging
 import ssl
@@ -15,6 +16,7 @@ import aiohttp
 import jwt
 
 from echo.auth.principal import AuthError, Principal, Role
+from echo.auth.token_spaces import claim_of, spaces_of
 from echo.config.model import OidcConfig
 from replica_agent.logs import event
 
@@ -26,7 +28,9 @@ _AGAIN_S = 10.0
 """Keys are asked for at most so often, so that tokens with made-up key names do not have us flood the provider."""
 _LEEWAY_S = 30
 _LONGEST_TOKEN = 16 << 10
-_LONGEST_NAME = 128
+_LONGEST_SUBJECT = 255
+"""OpenID Connect Core 1.0, section 2."""
+_LONGEST_NAME = 100
 
 
 class Oidc:
@@ -70,12 +74,11 @@ class Oidc:
         roles = self._roles(claims)
         if not roles:
             raise AuthError("no_role", f"the token's {self.config.roles_claim} gives no role here")
-        return Principal(f"oidc:{str(claims['sub'])[:_LONGEST_NAME]}", frozenset(roles))
+        spaces, space = spaces_of(self.config, claims)
+        return Principal(_name(str(claims["sub"])), frozenset(roles), spaces=spaces, space=space)
 
     def _roles(self, claims: Mapping[str, Any]) -> set[Role]:
-        found: object = claims
-        for part in self.config.roles_claim.split("."):
-            found = cast("Mapping[str, object]", found).get(part) if isinstance(found, Mapping) else None
+        found = claim_of(claims, self.config.roles_claim)
         listed = cast("list[object]", found) if isinstance(found, list) else [found]
         values = {value for value in listed if isinstance(value, str)}
         roles: set[Role] = set()
@@ -135,3 +138,13 @@ class Oidc:
             except jwt.PyJWTError:
                 event("oidc_key_skipped", level=logging.WARNING, kid=str(shape.get("kid", "")))
         return found
+
+
+def _name(subject: str) -> str:
+    """Who that is, in logs and as owner of conversations: never the name of another subject."""
+    if not subject or len(subject) > _LONGEST_SUBJECT:
+        raise AuthError("bad_token", f"the token's sub must have 1 to {_LONGEST_SUBJECT} characters")
+    # A colon before the hash, so that no subject can be spelled as another one's hash.
+    if len(subject) > _LONGEST_NAME or subject.startswith(":") or not subject.isprintable():
+        return f"oidc::{hashlib.sha256(subject.encode()).hexdigest()}"
+    return f"oidc:{subject}"

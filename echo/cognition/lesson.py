@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from echo.beside import beside
 from echo.cognition import coherence, resonance, statements, surprise
 from echo.cognition.affect import AffectReader
 from echo.cognition.emotion import Reading, appraised, together
@@ -35,7 +36,7 @@ from echo.memory import (
     Observation,
     Query,
 )
-from echo.mind import Emotion, Learned, Lived
+from echo.mind import Emotion, Learned, Lived, Said
 
 REPLY, STATED = "reply", "stated"
 """Tags of what was answered, and of facts that somebody stated."""
@@ -313,7 +314,8 @@ def _provenance(lived: Lived, **more: str) -> dict[str, str]:
 def _episode(lived: Lived, seen: Impression, at: datetime) -> NewMemory:
     share, felt = seen.reading.confidence, seen.reading.emotion
     return NewMemory(
-        content=fitting(lived.input), importance=seen.importance, valence=share * felt.valence,
+        content=fitting(lived.input), context=beside(at, lived.before), importance=seen.importance,
+        valence=share * felt.valence,
         arousal=share * felt.arousal, dominance=share * felt.dominance, complexity=share * felt.complexity,
         source=lived.speaker, session=lived.conversation, occurred_at=at, provenance=_provenance(lived),
         idempotency_key=_key(lived, "said"),
@@ -322,8 +324,9 @@ def _episode(lived: Lived, seen: Impression, at: datetime) -> NewMemory:
 
 def _reply(lived: Lived, seen: Impression, at: datetime) -> NewMemory:
     # What was asked finds the answer too; the answer matters less than what somebody said.
+    asked = Said(speaker=lived.speaker, text=lived.input)
     return NewMemory(
-        content=fitting(lived.output), context=fitting(lived.input, 2_048), importance=seen.importance / 2,
+        content=fitting(lived.output), context=beside(at, [*lived.before, asked]), importance=seen.importance / 2,
         source=lived.model, session=lived.conversation, occurred_at=at, tags=[REPLY],
         provenance=_provenance(lived, role="assistant"), idempotency_key=_key(lived, "answered"),
     )  # fmt: skip
@@ -332,7 +335,8 @@ def _reply(lived: Lived, seen: Impression, at: datetime) -> NewMemory:
 def _fact(lived: Lived, fact: tuple[str, str, str], episode: UUID, at: datetime) -> NewMemory:
     text, attribute, value = fact
     return NewMemory(
-        content=text, kind=MemoryKind.SEMANTIC, importance=_FACT_IMPORTANCE, source=lived.speaker,
+        content=text, context=beside(at, lived.before), kind=MemoryKind.SEMANTIC, importance=_FACT_IMPORTANCE,
+        source=lived.speaker,
         session=lived.conversation, occurred_at=at, source_ids=[str(episode)], tags=[STATED],
         provenance=_provenance(lived, role="fact"),
         metadata={"subject": lived.speaker or "the person", "attribute": attribute, "value": value},

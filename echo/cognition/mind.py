@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from echo.cognition import affect, coherence, lesson, resonance, selfimage, surprise
@@ -25,6 +25,7 @@ from echo.memory import (
     ForgettingReport,
     Goal,
     GoalState,
+    Keeping,
     MemoryKind,
     MemorySpace,
     PageRequest,
@@ -62,6 +63,8 @@ class Schedule:
     forget_every: timedelta = timedelta(days=1)
     whole_below: int = 2_000
     """Live memories up to which all of the space is measured after each turn; above it, when the space rests."""
+    keeping: Keeping = field(default_factory=Keeping)
+    """What stays of states and outlines of the self that are old; the rest goes when the space forgets."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,6 +218,8 @@ class Mind:
             done, disputed, _ = await lesson.cohere(space)
             settled = len(done)
         faded = await space.forget() if forgets else None
+        if forgets:
+            await space.thin_snapshots(self._schedule.keeping)
         goals = await space.goals(state=GoalState.OPEN)
         measured = await self._measured(space, before, waiting, goals, whole=True)
         await self._look_at_self(space, measured)

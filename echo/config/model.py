@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -52,6 +53,7 @@ class ServerConfig(Strict):
         url: base URL of a server without agents, instead of `pods`.
         gate_port, agent_port: of each replica.
         slots: requests that one replica answers at once for one model (Ollama's OLLAMA_NUM_PARALLEL).
+        context: tokens of one request with its answer (Ollama's OLLAMA_CONTEXT_LENGTH).
         models: names that this server is to have. A model that is wanted and nowhere yet is waited for; one that
             nobody wants is not found.
     """
@@ -62,6 +64,7 @@ class ServerConfig(Strict):
     gate_port: Port = GATE_PORT
     agent_port: Port = AGENT_PORT
     slots: int = Field(default=1, gt=0)
+    context: int = Field(default=4096, gt=0)
     models: Annotated[tuple[str, ...], Field(strict=False)] = ()
 
     @model_validator(mode="after")
@@ -144,6 +147,11 @@ class OidcConfig(Strict):
         algorithms: accepted signatures; never a symmetric one, whose key would be public.
         roles_claim: holds the names of groups or roles; dots go into objects (`realm_access.roles`).
         user_values, operator_values: which of them give a role. With no user values, every valid token is a user's.
+        spaces_claim: holds the names of memory spaces that a token may use, one or a list; dots as above. Whoever can
+            change it at the provider chooses spaces.
+        own_space_claim: such as `sub`: each of its values has a space of its own, which only tokens with that value may
+            use. It must be one that the provider gives to nobody else, and that people cannot change.
+        space_by_default: a request that names no space means its own one.
         refresh_seconds: how long keys are kept.
     """
 
@@ -155,7 +163,16 @@ class OidcConfig(Strict):
     roles_claim: str = Field(default="groups", min_length=1)
     user_values: Annotated[tuple[str, ...], Field(strict=False)] = ()
     operator_values: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    spaces_claim: Annotated[str, Field(min_length=1)] | None = None
+    own_space_claim: Annotated[str, Field(min_length=1)] | None = None
+    space_by_default: bool = False
     refresh_seconds: Seconds = 300
+
+    @model_validator(mode="after")
+    def _own_by_default(self) -> Self:
+        if self.space_by_default and self.own_space_claim is None:
+            raise ValueError("`spaceByDefault` needs `ownSpaceClaim`, whose space it means")
+        return self
 
 
 class AuthConfig(Strict):
@@ -202,6 +219,18 @@ class RecallConfig(Strict):
     pause_seconds: Seconds = 5
 
 
+class HistoryConfig(Strict):
+    """What is put back of a conversation that a request names.
+
+    Attributes:
+        messages: most of them; 0 puts nothing back.
+        characters: most of all together. The model's context bounds them too.
+    """
+
+    messages: int = Field(default=100, ge=0, le=1_000)
+    characters: int = Field(default=100_000, ge=0)
+
+
 class LearningConfig(Strict):
     """What is learned after an answer, in the background.
 
@@ -220,6 +249,26 @@ class LearningConfig(Strict):
     look_seconds: Seconds = 15
 
 
+class StatesConfig(Strict):
+    """How long states of a mind, and outlines of its self, are kept; what is not goes when a space forgets.
+
+    Attributes:
+        whole_days: all of them.
+        hourly_days: the last of each hour.
+        daily_days: the last of each day; None is for ever.
+    """
+
+    whole_days: Annotated[float, Field(ge=0, le=36_500)] = 7
+    hourly_days: Annotated[float, Field(ge=0, le=36_500)] = 90
+    daily_days: Annotated[float, Field(ge=0, le=36_500)] | None = None
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        if not self.whole_days <= self.hourly_days <= (math.inf if self.daily_days is None else self.daily_days):
+            raise ValueError("`wholeDays`, `hourlyDays` and `dailyDays` must not fall")
+        return self
+
+
 class MemoryConfig(Strict):
     """Memory spaces in PostgreSQL.
 
@@ -230,15 +279,21 @@ class MemoryConfig(Strict):
         cognition: learn and prepare by the whole of cognition; else by the memory alone.
         connections: to the database, of one replica of the service.
         events: listeners at once.
+        events_url_file: holds `rediss://USER:PASSWORD@HOST:PORT/0?ssl_ca_certs=FILE`, of the Redis that takes events
+            from one replica of the service to the others; read again when it changes. None, or no such file: events
+            stay where they happen.
     """
 
     database_url_file: AbsolutePath
     embedder: EmbedderConfig
     cognition: bool = True
     recall: RecallConfig = RecallConfig()
+    history: HistoryConfig = HistoryConfig()
     learning: LearningConfig = LearningConfig()
+    states: StatesConfig = StatesConfig()
     connections: int = Field(default=10, gt=1, le=100)
     events: int = Field(default=100, ge=0)
+    events_url_file: AbsolutePath | None = None
 
 
 class DrainConfig(Strict):

@@ -164,7 +164,9 @@ class Engine:
         if passage.scope["query_string"]:
             target += "?" + passage.scope["query_string"].decode("latin-1")
         asked = Asked(passage.scope["method"], target, passage.scope["headers"], body)
-        prefix = prefix_of(incoming.fields)
+        memory = passage.memory
+        prefix = memory.prefix if memory is not None else None
+        prefix = prefix if prefix is not None else prefix_of(incoming.fields)
         tried: set[str] = set()
         failure = ""
         while True:

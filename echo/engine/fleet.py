@@ -14,6 +14,9 @@ from ollama.names import ModelName
 
 __all__ = ["Fleet", "Listed", "Replica", "model_key"]
 
+_CONTEXT = 4096
+"""Tokens that Ollama gives a model where nothing else is said and the GPU is small."""
+
 
 def model_key(name: str) -> str | None:
     """Return by what two spellings of one model's name are equal; None where it is no name."""
@@ -94,6 +97,7 @@ class Fleet:
     def __init__(self) -> None:
         self._replicas: dict[str, Replica] = {}
         self._wanted: dict[str, str] = {}
+        self._contexts: dict[str, int] = {}
         self.looked = False
         self.alone_since: float | None = -math.inf
         """When the last replica was lost (monotonic); None while there is one."""
@@ -104,6 +108,7 @@ class Fleet:
     def configure(self, servers: Iterable[ServerConfig]) -> None:
         """Take the servers' settings; replicas of a server that is gone are forgotten."""
         known = {server.name: server for server in servers}
+        self._contexts = {name: server.context for name, server in known.items()}
         self._wanted = {
             key: name for server in known.values() for name in server.models if (key := model_key(name)) is not None
         }
@@ -138,6 +143,12 @@ class Fleet:
     def having(self, model: str) -> list[Replica]:
         """Return the replicas that can be asked for a model."""
         return [replica for replica in self._replicas.values() if replica.takes(model)]
+
+    def context(self, model: str) -> int:
+        """Return how many tokens a request for a model may have, wherever it goes."""
+        servers = {one.server for one in self.having(model)}
+        found = [size for name, size in self._contexts.items() if name in servers]
+        return min(found or self._contexts.values(), default=_CONTEXT)
 
     def expects(self, model: str) -> bool:
         """Whether a model is to be here, even if no replica can be asked for it now."""

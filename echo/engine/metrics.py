@@ -53,6 +53,8 @@ class EchoMetrics(RequestMetrics):
             "memory_coherence", "Mean coherence of the spaces that this replica measured; NaN where it measured none"
         )
         self.memory_listeners = self._gauge("memory_listeners", "Who listens to events of spaces")
+        self.events_shared = self._gauge("events_shared", "1 while events reach other replicas of the service")
+        self.events_unsent = self._gauge("events_unsent", "Events that were left out, since too many waited")
         self.config_bad = self._gauge("config_bad", "1 while the files say what could not be applied")
 
     def minds(self, states: Callable[[], Collection[MindState]]) -> None:

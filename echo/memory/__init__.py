@@ -14,6 +14,7 @@ from echo.memory.errors import (
     EmbedderError,
     EmbeddingMismatchError,
     Fault,
+    ForeignConversationError,
     IdempotencyConflictError,
     InvalidInputError,
     ReembeddedError,
@@ -84,7 +85,7 @@ from echo.memory.records import (
     WalkRequest,
     Why,
 )
-from echo.memory.snapshots import Advanced
+from echo.memory.snapshots import Advanced, Keeping
 from echo.memory.space import MemorySpace
 from echo.memory.store import MemoryStore
 from echo.memory.weights import FadingWeights, RetrievalWeights
@@ -118,6 +119,7 @@ __all__ = [
     "FadingWeights",
     "Fault",
     "Filter",
+    "ForeignConversationError",
     "ForgettingAction",
     "ForgettingEntry",
     "ForgettingReport",
@@ -129,6 +131,7 @@ __all__ = [
     "IdempotencyConflictError",
     "ImportReport",
     "InvalidInputError",
+    "Keeping",
     "Limits",
     "Memory",
     "MemoryKind",

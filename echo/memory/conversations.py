@@ -9,18 +9,19 @@ from uuid import UUID
 
 from echo.memory import cursors, database
 from echo.memory.context import Context
-from echo.memory.errors import UnknownConversationError
+from echo.memory.errors import ForeignConversationError, UnknownConversationError
 from echo.memory.life import Conversation, ConversationPage, NewTurn, Recalled, Turn
 
 _TITLE = 80
 _ROLE_CHARACTERS = 32
 
 
-async def add_turns(context: Context, name: str, model: str, turns: Iterable[NewTurn]) -> Conversation:
+async def add_turns(context: Context, name: str, model: str, owner: str, turns: Iterable[NewTurn]) -> Conversation:
     """Add what was said; the first turn begins the conversation."""
     checker = context.checker()
     checker.label("conversation", name, empty=False)
     checker.label("model", model)
+    checker.label("owner", owner)
     given: list[NewTurn] = checker.many("turns", turns, NewTurn)
     for i, one in enumerate(given):
         checker.text(f"turns[{i}].content", one.content, most_bytes=context.limits.content_bytes)
@@ -32,10 +33,11 @@ async def add_turns(context: Context, name: str, model: str, turns: Iterable[New
     async with context.transaction() as (connection, row):
         # The row is locked by this, so that two turns at once get numbers of their own.
         found = await database.one(
-            connection, _GROW, space=row.id, name=name, title=title, model=model, now=now, more=len(given)
-        )
+            connection, _GROW, space=row.id, name=name, title=title, model=model, owner=owner, now=now,
+            more=len(given),
+        )  # fmt: skip
         if found is None:
-            raise UnknownConversationError(name)
+            raise ForeignConversationError(name)
         await database.run(
             connection, _ADD, space=row.id, name=name,
             numbers=list(range(found.turns - len(given) + 1, found.turns + 1)),
@@ -92,7 +94,7 @@ def _plain(recalled: Recalled) -> dict[str, Any]:
 
 def _conversation(row: Any) -> Conversation:
     return Conversation(
-        id=row.id, title=row.title, model=row.model, turns=row.turns, started_at=row.started_at,
+        id=row.id, title=row.title, model=row.model, owner=row.owner, turns=row.turns, started_at=row.started_at,
         updated_at=row.updated_at,
     )  # fmt: skip
 
@@ -107,14 +109,15 @@ def _turn(row: Any) -> Turn:
     )  # fmt: skip
 
 
-_COLUMNS = "id, title, model, turns, started_at, updated_at"
+_COLUMNS = "id, title, model, owner, turns, started_at, updated_at"
 _MINE = "space_id = CAST(:space AS bigint) AND id = CAST(:name AS text)"
 _GROW = f"""
 INSERT INTO echo.conversations AS c (space_id, {_COLUMNS})
-VALUES (CAST(:space AS bigint), CAST(:name AS text), CAST(:title AS text), CAST(:model AS text),
+VALUES (CAST(:space AS bigint), CAST(:name AS text), CAST(:title AS text), CAST(:model AS text), CAST(:owner AS text),
     CAST(:more AS integer), CAST(:now AS timestamptz), CAST(:now AS timestamptz))
 ON CONFLICT (space_id, id) DO UPDATE SET turns = c.turns + excluded.turns, updated_at = excluded.updated_at,
     model = excluded.model
+    WHERE c.owner = excluded.owner
 RETURNING {_COLUMNS}
 """
 _ADD = """

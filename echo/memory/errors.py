@@ -89,6 +89,15 @@ class UnknownConversationError(EchoMemoryError):
         super().__init__(f"the space has no conversation {name!r}")
 
 
+class ForeignConversationError(EchoMemoryError):
+    """The conversation is somebody else's of the same space."""
+
+    status = 403
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the conversation {name!r} is not yours to go on with; take another name")
+
+
 class IdempotencyConflictError(EchoMemoryError):
     """An idempotency key was used before, for something else."""
 

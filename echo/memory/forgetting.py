@@ -171,6 +171,7 @@ async def _purge(connection: AsyncConnection, space_id: int, ids: Sequence[UUID]
     # What was merged into them and what was made from them holds their text too.
     found = await database.rows(connection, _WITH_DERIVED, space=space_id, ids=list(ids))
     gone = sorted(one.id for one in found)
+    await _clear_beside(connection, space_id, gone)
     await database.run(connection, _DROP_WORDS, space=space_id, ids=gone)
     await database.run(connection, _DROP_PATTERNS, space=space_id, ids=gone)
     await database.run(connection, _DROP_TRACES, space=space_id, ids=gone)
@@ -184,6 +185,21 @@ async def _purge(connection: AsyncConnection, space_id: int, ids: Sequence[UUID]
         retentions=[None] * len(gone),
     )  # fmt: skip
     return len(gone)
+
+
+async def _clear_beside(connection: AsyncConnection, space_id: int, ids: Sequence[UUID]) -> None:
+    """Empty the context of memories that have the text of these beside them, as the turn after one has."""
+    found = await database.rows(connection, _BESIDE, space=space_id, ids=list(ids))
+    live = sorted(one.id for one in found if one.live)
+    if live:
+        # Out of what counts as live and in again: the counters follow the state, and so take the words that are left.
+        await database.run(connection, _DROP_WORDS, space=space_id, ids=live)
+        await database.run(connection, _LEAVE, space=space_id, ids=live)
+    if found:
+        await database.run(connection, _CLEAR, space=space_id, ids=sorted(one.id for one in found))
+    if live:
+        await database.run(connection, _ENTER, space=space_id, ids=live)
+        await database.run(connection, ADD_WORDS, space=space_id, ids=live)
 
 
 async def log(context: Context, memory_id: UUID | None, limit: int) -> list[ForgettingEntry]:
@@ -294,6 +310,42 @@ DELETE FROM echo.experiences WHERE space_id = CAST(:space AS bigint) AND id IN (
     WHERE space_id = CAST(:space AS bigint) AND memory_id = ANY (CAST(:ids AS uuid[]))
 )
 """
+# A context has lines `speaker: text`; of before that it began with the text. Live ones are found by the text's longest
+# stem, which few have. Its beginning is compared alone, since a context holds no more of a long one.
+_BESIDE = f"""
+WITH gone AS (
+    SELECT left(m.content, 200) AS text, (
+        SELECT t.lexeme FROM unnest(to_tsvector(
+            (SELECT s.language FROM echo.spaces s WHERE s.id = CAST(:space AS bigint)),
+            CASE WHEN length(m.content) <= 200 THEN m.content
+                ELSE regexp_replace(left(m.content, 200), '\\s\\S*$', '') END
+        )) t ORDER BY length(t.lexeme) DESC, t.lexeme LIMIT 1
+    ) AS stem
+    FROM echo.memories m WHERE {_MINE}
+)
+SELECT DISTINCT x.id, x.state = 'live' AS live FROM gone g CROSS JOIN LATERAL (
+    SELECT m.id, m.state, m.context FROM echo.postings p
+    JOIN echo.memories m ON m.space_id = p.space_id AND m.id = p.memory_id
+    WHERE p.space_id = CAST(:space AS bigint) AND p.stem = g.stem AND m.state = 'live'
+    UNION ALL
+    SELECT m.id, m.state, m.context FROM echo.memories m
+    WHERE m.space_id = CAST(:space AS bigint) AND m.state <> 'live' AND m.context <> ''
+) x
+WHERE x.id <> ALL (CAST(:ids AS uuid[])) AND (strpos(x.context, ': ' || g.text) > 0 OR starts_with(x.context, g.text))
+"""
+_LEAVE = f"UPDATE echo.memories AS m SET state = 'forgotten' WHERE {_MINE}"
+_CLEAR = f"""
+UPDATE echo.memories AS m SET context = '', terms = left_.terms,
+    words = (SELECT COALESCE(sum(cardinality(t.positions)), 0) FROM unnest(left_.terms) t)
+FROM (
+    SELECT x.id, to_tsvector(
+        (SELECT s.language FROM echo.spaces s WHERE s.id = CAST(:space AS bigint)), x.content || ' '
+    ) AS terms
+    FROM echo.memories x WHERE x.space_id = CAST(:space AS bigint) AND x.id = ANY (CAST(:ids AS uuid[]))
+) left_
+WHERE {_MINE} AND m.id = left_.id
+"""
+_ENTER = f"UPDATE echo.memories AS m SET state = 'live' WHERE {_MINE}"
 _PURGE = f"DELETE FROM echo.memories AS m WHERE {_MINE}"
 _LOGGED = """
 SELECT memory_id, action, reason, retention, at FROM echo.forgetting_log

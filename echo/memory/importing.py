@@ -157,10 +157,10 @@ RETURNING m.id
 """
 
 
-def _plain(table: str, columns: str, same: str = "false") -> str:
+def _plain(table: str, columns: str, same: str = "false", values: str = "") -> str:
     return f"""
 INSERT INTO echo.{table} (space_id, {columns})
-SELECT CAST(:space AS bigint), {columns} FROM {_RECORDS.format(table=table)} WITH ORDINALITY r
+SELECT CAST(:space AS bigint), {values or columns} FROM {_RECORDS.format(table=table)} WITH ORDINALITY r
 WHERE {_UNUSED} AND NOT EXISTS (
     SELECT FROM echo.{table} t WHERE t.space_id = CAST(:space AS bigint) AND {same}
 )
@@ -189,7 +189,14 @@ _WRITES: dict[str, tuple[str, ...]] = {
     "identity": (_plain("identity_snapshots", _SNAPSHOT, _SAME_SNAPSHOT),),
     _LINK: (_LINKS,),
     "goal": (_plain("goals", "id, text, priority, progress, state, created_at, updated_at"),),
-    "conversation": (_plain("conversations", "id, title, model, turns, started_at, updated_at"),),
+    "conversation": (
+        # Exports of before name no owner.
+        _plain(
+            "conversations",
+            "id, title, model, turns, started_at, updated_at, owner",
+            values="id, title, model, turns, started_at, updated_at, COALESCE(owner, '')",
+        ),
+    ),
     "turn": (_plain("turns", "conversation, number, role, content, at, recalled"),),
     "log": (_plain("forgetting_log", "memory_id, action, reason, retention, at", _SAME_ENTRY),),
 }

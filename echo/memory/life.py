@@ -170,6 +170,8 @@ class Conversation:
     title: str
     """How its first turn begins."""
     model: str
+    owner: str
+    """Who may go on with it; empty is nobody, for one that was kept before owners were."""
     turns: int
     started_at: datetime
     updated_at: datetime

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from echo.memory import database, read
@@ -13,6 +13,10 @@ from echo.memory.records import Snapshot
 
 STATES = "cognitive_states"
 IDENTITIES = "identity_snapshots"
+_LATEST_KEPT = 2
+"""However old they are: a mind goes on from the last, and compares it with the one before."""
+_AGES = timedelta(days=365_000)
+_MOST = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +26,36 @@ class Advanced:
     content: Mapping[str, Any]
     coherence: float | None = None
     reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keeping:
+    """How long snapshots are kept: all at first, then one an hour, then one a day (UTC), the last of each."""
+
+    whole: timedelta = timedelta(days=7)
+    hourly: timedelta = timedelta(days=90)
+    daily: timedelta | None = None
+    """Older ones go; None keeps one a day for ever."""
+
+
+async def thin(context: Context, keeping: Keeping, limit: int) -> int:
+    """Delete what is not kept of states and identities; see :meth:`echo.memory.MemorySpace.thin_snapshots`."""
+    checker = context.checker()
+    spans = [keeping.whole, keeping.hourly, *([] if keeping.daily is None else [keeping.daily])]
+    if spans != sorted(spans) or spans[0] < timedelta(0) or spans[-1] > _AGES:
+        checker.fault("keeping", f"must rise from whole to daily, from 0 to {_AGES.days} days")
+    checker.whole("limit", limit, 1, _MOST)
+    checker.done()
+    now = context.clock()
+    gone = 0
+    async with context.transaction() as (connection, row):
+        for table in (STATES, IDENTITIES):
+            found = await database.rows(
+                connection, _THIN[table], space=row.id, limit=limit, whole=now - keeping.whole,
+                hourly=now - keeping.hourly, daily=None if keeping.daily is None else now - keeping.daily,
+            )  # fmt: skip
+            gone += len(found)
+    return gone
 
 
 async def save(
@@ -118,6 +152,25 @@ SELECT id, taken_at, coherence, content, reason FROM (
 ) numbered
 WHERE place = 0 OR (place * CAST(:points AS bigint)) / number <> ((place - 1) * CAST(:points AS bigint)) / number
 ORDER BY taken_at, id
+"""
+    for table in (STATES, IDENTITIES)
+}
+_THIN = {
+    table: f"""
+DELETE FROM echo.{table} s USING (
+    SELECT id, taken_at, row_number() OVER (ORDER BY id DESC) AS latest, row_number() OVER (
+        PARTITION BY date_trunc(
+            CASE WHEN taken_at >= CAST(:hourly AS timestamptz) THEN 'hour' ELSE 'day' END, taken_at, 'UTC'
+        ), taken_at >= CAST(:hourly AS timestamptz)
+        ORDER BY taken_at DESC, id DESC
+    ) AS place
+    FROM echo.{table} WHERE space_id = CAST(:space AS bigint)
+    ORDER BY id LIMIT CAST(:limit AS integer)
+) seen
+WHERE s.space_id = CAST(:space AS bigint) AND s.id = seen.id AND seen.latest > {_LATEST_KEPT}
+    AND seen.taken_at < CAST(:whole AS timestamptz)
+    AND (seen.place > 1 OR seen.taken_at < CAST(:daily AS timestamptz))
+RETURNING s.id
 """
     for table in (STATES, IDENTITIES)
 }

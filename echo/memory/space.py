@@ -69,7 +69,7 @@ from echo.memory.records import (
     WalkRequest,
 )
 from echo.memory.retrieval import retrieve
-from echo.memory.snapshots import Advanced
+from echo.memory.snapshots import Advanced, Keeping
 from echo.memory.weights import FadingWeights, RetrievalWeights
 
 
@@ -235,9 +235,15 @@ class MemorySpace:
         """
         await goals.drop(self._context, goal_id)
 
-    async def add_turns(self, conversation: str, turns: Iterable[NewTurn], *, model: str = "") -> Conversation:
-        """Add what was said to a conversation; the first turn begins it."""
-        return await conversations.add_turns(self._context, conversation, model, turns)
+    async def add_turns(
+        self, conversation: str, turns: Iterable[NewTurn], *, model: str = "", owner: str = ""
+    ) -> Conversation:
+        """Add what was said to a conversation; the first turn begins it.
+
+        Raises:
+            ForeignConversationError: it is another owner's.
+        """
+        return await conversations.add_turns(self._context, conversation, model, owner, turns)
 
     async def conversations(self, *, limit: int = 50, cursor: str = "") -> ConversationPage:
         """Conversations, latest first, some at a time."""
@@ -377,6 +383,15 @@ class MemorySpace:
     async def identities(self, *, limit: int = 1) -> list[Snapshot]:
         """The latest identities, latest first."""
         return await snapshots.latest(self._context, snapshots.IDENTITIES, limit)
+
+    async def thin_snapshots(self, keeping: Keeping | None = None, *, limit: int = 100_000) -> int:
+        """Delete states and identities that are not kept; the last two of each always are. Returns how many went.
+
+        Args:
+            keeping: for how long all, one an hour, one a day are kept.
+            limit: of each, the oldest that are looked at.
+        """
+        return await snapshots.thin(self._context, keeping if keeping is not None else Keeping(), limit)
 
     async def advance_state(self, change: Callable[[Snapshot | None], Advanced | None]) -> Snapshot | None:
         """Keep the cognitive state that follows from the latest one; one at a time, so that none is lost.

@@ -6,22 +6,43 @@ Whatever fails here, the answer comes: without memory, and with a header that sa
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 from echo.auth.principal import Principal
+from echo.beside import BESIDE
 from echo.engine.incoming import Incoming
 from echo.engine.metrics import EchoMetrics
-from echo.memory import EchoMemoryError, Hit, Recalled, StoreUnavailableError, UnknownSpaceError
-from echo.mind import Lived, Message, Preparation, reasons
-from echo.plain import asked
+from echo.memory import (
+    EchoMemoryError,
+    Hit,
+    Recalled,
+    StoreUnavailableError,
+    UnknownConversationError,
+    UnknownSpaceError,
+)
+from echo.mind import Lived, Message, Preparation, Said, reasons
+from echo.plain import asked, fitting
 from echo.remember.memories import Memories
 from echo.remember.reply import Reply
-from echo.remember.rooms import HEADER, Wish, wish_of
-from echo.remember.talk import OPTION, ROUTES, said, with_notes, without_option
+from echo.remember.rooms import HEADER, SpaceRefusedError, Wish, wish_of
+from echo.remember.talk import (
+    CHAT,
+    OPTION,
+    ROUTES,
+    answered,
+    context_of,
+    fitting_history,
+    said,
+    with_history,
+    with_notes,
+    without_option,
+)
 from echo.remember.tasks import Learner, Task
 from replica_agent.headers import Headers
 from replica_agent.logs import event
@@ -29,6 +50,7 @@ from replica_agent.logs import event
 __all__ = ["Companion", "Part"]
 
 _OK = 200
+_SPEAKS = frozenset({"user", "assistant"})
 
 
 @dataclass
@@ -38,15 +60,23 @@ class Part:
     Attributes:
         body: that Ollama gets.
         outcome: of recall: used, nothing, skipped, slow, unavailable, failed, off.
+        words: the user's last ones, as far as they are learned from ...
+        whole: ... and as they are kept in the conversation.
+        before: what was said before them.
+        history: how many messages of before were put back.
     """
 
     id: str
     body: bytes
     outcome: str
+    route: str = ""
     model: str = ""
     speaker: str = ""
     words: str = ""
+    whole: str = ""
     wish: Wish | None = None
+    before: Sequence[Said] = ()
+    history: int = 0
     cited: Sequence[Hit] = ()
     reply: Reply | None = field(default=None, init=False)
 
@@ -57,11 +87,19 @@ class Part:
             return None
         found: dict[str, Any] = {"space": self.wish.space, "memory": self.outcome}
         if self.wish.conversation:
-            found["conversation"] = self.wish.conversation
+            found |= {"conversation": self.wish.conversation, "history": self.history}
         found["recalled"] = [
             {"id": str(hit.memory.id), "why": reasons(hit), "score": round(hit.score, 6)} for hit in self.cited
         ]
         return found
+
+    @property
+    def prefix(self) -> bytes | None:
+        """A hash of its conversation, whose beginning changes when turns drop out of it; None where it names none."""
+        if self.wish is None or not self.wish.conversation:
+            return None
+        name = f"{self.wish.space}\0{self.wish.conversation}"
+        return hashlib.blake2b(name.encode(errors="replace"), digest_size=16).digest()
 
     def begin(self, status: int, kind: str, headers: Headers) -> Headers:
         """Take the head of an answer; return the headers that the client gets."""
@@ -97,10 +135,25 @@ class Companion:
         learner: learns after the reply.
     """
 
-    def __init__(self, memories: Memories | None, learner: Learner | None, metrics: EchoMetrics) -> None:
+    def __init__(
+        self,
+        memories: Memories | None,
+        learner: Learner | None,
+        metrics: EchoMetrics,
+        context: Callable[[str], int],
+    ) -> None:
+        """Prepare it.
+
+        Args:
+            memories: of the service.
+            learner: of the service.
+            metrics: of the service.
+            context: tells how many tokens a model of that name may have for one request.
+        """
         self.memories = memories
         self.learner = learner
         self._metrics = metrics
+        self._context = context
 
     async def join(
         self, request: str, route: str, principal: Principal, headers: Headers, incoming: Incoming
@@ -122,12 +175,18 @@ class Companion:
             return Part(request, body, "skipped")
         if self.memories is None:
             return Part(request, body, "off")
+        memories = self.memories
+        part = Part(request, body, "skipped", route, incoming.model, principal.name, wish=wish)
+        end = asyncio.get_running_loop().time() + memories.config.recall.seconds
+        if wish.conversation:
+            fields = await self._resume(memories, part, wish, fields, end)
         messages = said(route, fields)
-        part = Part(request, body, "skipped", incoming.model, principal.name, asked(messages), wish)
-        if not wish.recall:
+        part.words, part.before = asked(messages), _before(messages, part)
+        part.whole = next((one.content for one in reversed(messages) if one.role == "user" and one.content.strip()), "")
+        if not wish.recall or part.outcome != "skipped":
             return part
         began = time.perf_counter()
-        prepared, part.outcome = await self._prepare(self.memories, wish, messages)
+        prepared, part.outcome = await self._prepare(memories, wish, messages, end)
         notes = with_notes(route, fields, prepared.text) if prepared.text else None
         if notes is not None:
             part.body, part.cited = notes, prepared.cited
@@ -138,14 +197,59 @@ class Companion:
         self._metrics.recalled.inc(len(part.cited))
         return part
 
-    async def _prepare(self, memories: Memories, wish: Wish, messages: Sequence[Message]) -> tuple[Preparation, str]:
+    async def _resume(
+        self, memories: Memories, part: Part, wish: Wish, fields: Mapping[str, Any], end: float
+    ) -> Mapping[str, Any]:
+        """Return the request with what was said in its conversation, where that is wanted and can be had.
+
+        Raises:
+            SpaceRefusedError: The conversation is somebody else's.
+        """
+        if memories.resting:
+            part.outcome = "unavailable"
+            return fields
+        bounds = memories.config.history
+        try:
+            async with asyncio.timeout_at(end):
+                if self.learner is not None:
+                    await self.learner.kept(wish.space, wish.conversation)
+                space = await memories.space(wish.space)
+                found, turns = await space.conversation(wish.conversation, limit=max(1, bounds.messages))
+        except UnknownConversationError:
+            return fields
+        except Exception as error:  # noqa: BLE001 - as in `_prepare`
+            part.outcome = _failed(memories, wish, error)
+            return fields
+        if found.owner != part.speaker:
+            text = f"the conversation {wish.conversation!r} is not this key's; take another name"
+            raise SpaceRefusedError(HTTPStatus.FORBIDDEN, "conversation_not_allowed", text)
+        wanted = wish.history if wish.history is not None else not answered(fields)
+        if part.route not in CHAT or not wanted or not bounds.messages or not isinstance(fields.get("messages"), list):
+            return fields
+        put = fitting_history(
+            [Message(role=one.role, content=one.content) for one in turns],
+            fields,
+            context=context_of(fields, self._context(part.model)),
+            characters=bounds.characters,
+            notes=memories.config.recall.characters if wish.recall else 0,
+        )
+        if not put:
+            return fields
+        part.history = len(put)
+        whole = with_history(fields, put)
+        part.body = without_option(whole)
+        return whole
+
+    async def _prepare(
+        self, memories: Memories, wish: Wish, messages: Sequence[Message], end: float
+    ) -> tuple[Preparation, str]:
         nothing = Preparation(text="")
         if memories.resting:
             return nothing, "unavailable"
         limits = memories.config.recall
         limit = wish.limit if wish.limit is not None else limits.limit
         try:
-            async with asyncio.timeout(limits.seconds):
+            async with asyncio.timeout_at(end):
                 space = await memories.space(wish.space)
                 prepared = await memories.mind.prepare(space, messages, memories.now(), limit=limit)
         except Exception as error:  # noqa: BLE001 - whatever goes wrong here, the answer comes; it is counted and logged
@@ -169,9 +273,20 @@ class Companion:
             speaker=part.speaker,
             conversation=wish.conversation,
             recalled=tuple(hit.memory.id for hit in part.cited),
+            before=tuple(part.before),
             at=memories.now(),
         )
-        self.learner.put(Task(wish.space, lived, cited, wish.learn))
+        self.learner.put(Task(wish.space, lived, cited, wish.learn, part.whole))
+
+
+def _before(messages: Sequence[Message], part: Part) -> list[Said]:
+    """What was said before the user's last words, and by whom."""
+    last = next((i for i in range(len(messages) - 1, -1, -1) if messages[i].role == "user"), 0)
+    return [
+        Said(speaker=part.speaker if one.role == "user" else part.model, text=fitting(one.content))
+        for one in messages[:last]
+        if one.role in _SPEAKS
+    ][-BESIDE:]
 
 
 def _failed(memories: Memories, wish: Wish, error: Exception) -> str:

@@ -26,7 +26,13 @@ class Listener:
     space: str
     _held: deque[dict[str, Any]] = field(default_factory=deque[dict[str, Any]])
     _missed: int = 0
+    _lost: bool = False
     _news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def lose(self) -> None:
+        """Note that some were lost on the way here; nobody knows how many."""
+        self._lost = True
+        self._news.set()
 
     def put(self, event: dict[str, Any]) -> None:
         """Hold an event until it is taken."""
@@ -39,6 +45,9 @@ class Listener:
     async def next(self) -> dict[str, Any]:
         """Return the next event, once there is one."""
         while True:
+            if self._lost:
+                self._lost = False
+                return {"type": "missed", "number": None}
             if self._missed:
                 number, self._missed = self._missed, 0
                 return {"type": "missed", "number": number}
@@ -49,21 +58,43 @@ class Listener:
 
 
 class Hub:
-    """Hands events on, within this replica of the service."""
+    """Hands events on to who listens here; `echo.remember.relay` takes them to other replicas of the service.
+
+    Attributes:
+        number: who listens.
+        on_publish: called with each event of this replica, and its space.
+        on_change: called when another space is listened to, or one no more.
+    """
 
     def __init__(self, most: int, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._most = most
         self._clock = clock
         self._listeners: dict[str, set[Listener]] = {}
         self.number = 0
+        self.on_publish: Callable[[str, dict[str, Any]], None] = lambda _space, _event: None
+        self.on_change: Callable[[], None] = lambda: None
+
+    @property
+    def spaces(self) -> frozenset[str]:
+        """That somebody listens to."""
+        return frozenset(self._listeners)
 
     def publish(self, space: str, kind: str, /, **fields: Any) -> None:  # noqa: ANN401
         """Tell whoever listens to a space; never waits."""
-        listeners = self._listeners.get(space)
-        if listeners:
-            event = {"type": kind, "at": self._clock().isoformat(), **fields}
+        event = {"type": kind, "at": self._clock().isoformat(), **fields}
+        self.hand(space, event)
+        self.on_publish(space, event)
+
+    def hand(self, space: str, event: dict[str, Any]) -> None:
+        """Tell whoever listens here alone."""
+        for one in self._listeners.get(space, ()):
+            one.put(event)
+
+    def lose(self) -> None:
+        """Tell everybody that events of other replicas may have been missed."""
+        for listeners in self._listeners.values():
             for one in listeners:
-                one.put(event)
+                one.lose()
 
     @contextmanager
     def listen(self, space: str) -> Generator[Listener]:
@@ -75,8 +106,11 @@ class Hub:
         if self.number >= self._most:
             raise FullError
         one = Listener(space)
+        fresh = space not in self._listeners
         self._listeners.setdefault(space, set()).add(one)
         self.number += 1
+        if fresh:
+            self.on_change()
         try:
             yield one
         finally:
@@ -85,3 +119,4 @@ class Hub:
             others.discard(one)
             if not others:
                 del self._listeners[space]
+                self.on_change()

@@ -13,6 +13,7 @@ from echo.memory import EchoMemoryError, Embedder, MemorySpace, MemoryStore, Sto
 from echo.mind import Mind, MindState
 from echo.remember.hub import Hub
 from echo.remember.places import Places
+from echo.remember.relay import Relay
 from replica_agent.logs import event
 
 __all__ = ["Memories"]
@@ -31,6 +32,7 @@ class Memories:
         config: what was said of it.
         mind: prepares and learns.
         hub: tells of what happens.
+        relay: takes that to other replicas of the service.
         exports: that run now, each of which holds a connection.
         problem: why there is no store; empty while there is one.
         changed: spaces that learned or rested, and were not looked at since.
@@ -41,6 +43,7 @@ class Memories:
         self.config = config
         self.mind = mind
         self.hub = Hub(config.events)
+        self.relay = Relay(self.hub, config.events_url_file)
         self.exports = Places(_EXPORTS)
         self.problem = "the memory store has not been opened yet"
         self._embedder = embedder

@@ -35,10 +35,12 @@ class _Option(Strict):
     """`echo` in a body."""
 
     space: str | None = None
-    conversation: str | None = Field(default=None, min_length=1, max_length=_LONGEST)
+    # A name that the database could not hold would have its turns lost in the background.
+    conversation: str | None = Field(default=None, max_length=_LONGEST, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")
     recall: bool = True
     learn: bool = True
     limit: int | None = Field(default=None, ge=1, le=50)
+    history: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class Wish:
         conversation: that it is a turn of; empty where none is named.
         recall, learn: before, and after.
         limit: most memories; None takes the settings'.
+        history: put back what was said in the conversation; None does where the request brings no answers along.
     """
 
     space: str
@@ -57,6 +60,7 @@ class Wish:
     recall: bool = True
     learn: bool = True
     limit: int | None = None
+    history: bool | None = None
 
 
 def named_space(principal: Principal, named: str | None) -> str | None:
@@ -99,4 +103,4 @@ def wish_of(principal: Principal, headers: Mapping[bytes, bytes], option: object
     space = named_space(principal, named)
     if space is None or not (found.recall or found.learn or found.conversation):
         return None
-    return Wish(space, found.conversation or "", found.recall, found.learn, found.limit)
+    return Wish(space, found.conversation or "", found.recall, found.learn, found.limit, found.history)

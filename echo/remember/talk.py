@@ -13,7 +13,18 @@ from typing import Any, cast
 
 from echo.mind import Message
 
-__all__ = ["CHAT", "PROMPT", "ROUTES", "said", "with_notes", "without_option"]
+__all__ = [
+    "CHAT",
+    "PROMPT",
+    "ROUTES",
+    "answered",
+    "context_of",
+    "fitting_history",
+    "said",
+    "with_history",
+    "with_notes",
+    "without_option",
+]
 
 CHAT = frozenset({"/api/chat", "/v1/chat/completions"})
 PROMPT = frozenset({"/api/generate", "/v1/completions"})
@@ -21,6 +32,14 @@ ROUTES = CHAT | PROMPT
 """Where a memory takes part."""
 
 OPTION = "echo"
+
+_SYSTEM = frozenset({"system", "developer"})
+_BYTES_A_TOKEN = 3
+"""Above what tokenizers make of English, so that what is reckoned to fit does."""
+_ANSWER = 0.25
+"""Share of a model's context that is left for its answer ..."""
+_NOTES = 0.25
+"""... and at most for notes."""
 
 
 def said(route: str, fields: Mapping[str, Any]) -> list[Message]:
@@ -39,6 +58,52 @@ def said(route: str, fields: Mapping[str, Any]) -> list[Message]:
             if isinstance(role, str) and text:
                 found.append(Message(role=role, content=text))
     return found
+
+
+def answered(fields: Mapping[str, Any]) -> bool:
+    """Whether a chat brings answers along: then its client keeps the conversation itself."""
+    return any(one.role == "assistant" for one in _roles(fields))
+
+
+def context_of(fields: Mapping[str, Any], least: int) -> int:
+    """Return how many tokens a request and its answer may have: what it says itself, else what its servers have."""
+    options = fields.get("options")
+    said = cast("Mapping[str, object]", options).get("num_ctx") if isinstance(options, dict) else None
+    return said if isinstance(said, int) and not isinstance(said, bool) and said > 0 else least
+
+
+def fitting_history(
+    turns: Sequence[Message], fields: Mapping[str, Any], *, context: int, characters: int, notes: int
+) -> list[Message]:
+    """Return the last turns that fit beside a request; they begin with words of the user.
+
+    Args:
+        turns: of the conversation, oldest first.
+        fields: of the request.
+        context: tokens that the model takes, its answer among them.
+        characters: most of all turns together.
+        notes: characters that notes of the memory may have.
+    """
+    own = sum(_tokens(one.content) for one in said("/api/chat", fields))
+    room = context * (1 - _ANSWER) - min(context * _NOTES, _tokens(" " * notes)) - own
+    kept: list[Message] = []
+    for one in reversed(turns):
+        characters -= len(one.content)
+        room -= _tokens(one.content)
+        if characters < 0 or room < 0:
+            break
+        kept.append(one)
+    while kept and kept[-1].role != "user":
+        kept.pop()
+    return kept[::-1]
+
+
+def with_history(fields: Mapping[str, Any], turns: Sequence[Message]) -> dict[str, Any]:
+    """Return a chat with turns of before, after its system messages and before everything else."""
+    given = cast("list[Any]", fields["messages"])
+    first = next((i for i, one in enumerate(_roles(fields)) if one.role not in _SYSTEM), len(given))
+    put = [{"role": one.role, "content": one.content} for one in turns]
+    return {**fields, "messages": [*given[:first], *put, *given[first:]]}
 
 
 def without_option(fields: Mapping[str, Any]) -> bytes:
@@ -67,6 +132,18 @@ def with_notes(route: str, fields: Mapping[str, Any], notes: str) -> bytes | Non
                 return None
             return _dump({**plain, "messages": [*given[:i], {**one, "content": content}, *given[i + 1 :]]})
     return None
+
+
+def _roles(fields: Mapping[str, Any]) -> list[Message]:
+    """One for each message, without its text; a role that is none is empty."""
+    messages = fields.get("messages")
+    given = cast("list[object]", messages) if isinstance(messages, list) else []
+    roles = [cast("Mapping[str, object]", one).get("role") if isinstance(one, dict) else None for one in given]
+    return [Message(role=one if isinstance(one, str) else "", content="") for one in roles]
+
+
+def _tokens(text: str) -> int:
+    return -(-len(text.encode("utf-8", "replace")) // _BYTES_A_TOKEN)
 
 
 def _before(content: object, notes: str) -> object:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from echo.memory import EchoMemoryError, EmbedderError, NewTurn, Recalled, StoreUnavailableError, UnknownSpaceError
@@ -31,20 +31,22 @@ class Task:
         lived: the turn.
         recalled: what was cited to it, with why.
         learn: learn from it; else it is only kept in its conversation.
+        said: the user's words, as they are kept; those that are learned from where it is empty.
     """
 
     space: str
     lived: Lived
     recalled: tuple[Recalled, ...] = ()
     learn: bool = True
+    said: str = ""
 
 
 @dataclass
 class Learner:
-    """Learns from turns, one after the other.
+    """Keeps turns in their conversations at once, and learns from them one after the other.
 
     Attributes:
-        count: called with a word for what became of each turn: learned, full, failed.
+        count: called with a word for what became of each turn: learned, full, failed; kept, unkept in a conversation.
         took: called with the seconds that one took.
         tidied: called with what was done to memories, merged or forgotten, and to how many.
         busy: turns that are being learned from.
@@ -60,6 +62,8 @@ class Learner:
 
     def __post_init__(self) -> None:
         self._queue: asyncio.Queue[Task] = asyncio.Queue(self.memories.config.learning.queue)
+        self._keeping: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._unkept: set[asyncio.Task[None]] = set()
 
     @property
     def waiting(self) -> int:
@@ -68,12 +72,51 @@ class Learner:
 
     def put(self, task: Task) -> bool:
         """Take a turn; False where too many wait, so that it is left out. Never waits."""
+        if task.lived.conversation:
+            self._begin_to_keep(task)
+        if not task.learn:
+            return True
         try:
             self._queue.put_nowait(task)
         except asyncio.QueueFull:
             self.count("full")
             return False
         return True
+
+    async def kept(self, space: str, conversation: str) -> None:
+        """Wait until what was said in a conversation here is kept, so that the next turn finds it."""
+        running = self._keeping.get((space, conversation))
+        if running is not None:
+            await asyncio.wait([running])
+
+    def _begin_to_keep(self, task: Task) -> None:
+        # Not in the queue: the next turn may come before those of others are learned from.
+        place = (task.space, task.lived.conversation)
+        if len(self._unkept) >= self.memories.config.learning.queue:
+            self.count("unkept")
+            return
+        running = asyncio.create_task(self._keep_after(self._keeping.get(place), task))
+        self._keeping[place] = running
+        self._unkept.add(running)
+
+        def over(done: asyncio.Task[None]) -> None:
+            self._unkept.discard(done)
+            if self._keeping.get(place) is done:
+                del self._keeping[place]
+
+        running.add_done_callback(over)
+
+    async def _keep_after(self, before: asyncio.Task[None] | None, task: Task) -> None:
+        if before is not None:
+            await asyncio.wait([before])
+        try:
+            async with asyncio.timeout(self.memories.config.learning.seconds):
+                await self._tried(task, self._keep)
+        except Exception as error:  # noqa: BLE001 - as in `_one`
+            self.count("unkept")
+            event("turn_not_kept", level=logging.WARNING, key=task.lived.key, cause=type(error).__name__)
+        else:
+            self.count("kept")
 
     async def run(self) -> None:
         """Learn, for ever."""
@@ -85,6 +128,12 @@ class Learner:
     async def finish(self, seconds: float = _LAST_S) -> None:
         """Learn from what waits, before the end; what takes longer is lost and logged."""
         end = time.monotonic() + seconds
+        if self._unkept:
+            _, left = await asyncio.wait(self._unkept, timeout=seconds)
+            for one in left:
+                one.cancel()
+            if left:
+                event("turns_not_kept", level=logging.WARNING, number=len(left))
         while (not self._queue.empty()) and time.monotonic() < end:
             await self._one(self._queue.get_nowait(), end - time.monotonic())
         if self.waiting:
@@ -108,7 +157,7 @@ class Learner:
         began = time.perf_counter()
         try:
             async with asyncio.timeout(seconds):
-                await self._tried(task)
+                await self._tried(task, self._learn)
         except Exception as error:  # noqa: BLE001 - one turn that cannot be learned from must not end those after it
             self.count("failed")
             event("turn_not_learned", level=logging.WARNING, key=task.lived.key, cause=type(error).__name__)
@@ -116,10 +165,10 @@ class Learner:
             self.count("learned")
             self.took(time.perf_counter() - began)
 
-    async def _tried(self, task: Task) -> None:
+    async def _tried(self, task: Task, do: Callable[[Task], Awaitable[None]]) -> None:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                await self._learn(task)
+                await do(task)
             except (StoreUnavailableError, EmbedderError) as error:
                 if isinstance(error, StoreUnavailableError):
                     self.memories.rest(error)
@@ -137,26 +186,30 @@ class Learner:
         memories, lived = self.memories, task.lived
         space = await memories.space(task.space)
         now = memories.now()
-        if task.learn:
-            # First what can be repeated: the turn's key brings the same memory.
-            learned = await memories.mind.learn(space, lived, now)
-            self.touched.add(task.space)
-            memories.measured(task.space, learned.coherence)
-            self.tidied("merged", learned.merged)
-            for one in learned.memories:
-                memories.hub.publish(task.space, "memory", id=str(one), what="learned")
-            memories.hub.publish(task.space, "state")
-        if lived.conversation:
-            at = lived.at if lived.at is not None else now
-            await space.add_turns(
-                lived.conversation,
-                [
-                    NewTurn(role="user", content=fitting(lived.input), at=at, recalled=task.recalled),
-                    NewTurn(role="assistant", content=fitting(lived.output), at=now),
-                ],
-                model=lived.model[:128],
-            )
-            memories.hub.publish(task.space, "turn", conversation=lived.conversation)
+        learned = await memories.mind.learn(space, lived, now)
+        self.touched.add(task.space)
+        memories.measured(task.space, learned.coherence)
+        self.tidied("merged", learned.merged)
+        for one in learned.memories:
+            memories.hub.publish(task.space, "memory", id=str(one), what="learned")
+        memories.hub.publish(task.space, "state")
+
+    async def _keep(self, task: Task) -> None:
+        memories, lived = self.memories, task.lived
+        space = await memories.space(task.space)
+        now = memories.now()
+        at = lived.at if lived.at is not None else now
+        said = task.said if task.said.strip() else lived.input
+        await space.add_turns(
+            lived.conversation,
+            [
+                NewTurn(role="user", content=fitting(said), at=at, recalled=task.recalled),
+                NewTurn(role="assistant", content=fitting(lived.output), at=now),
+            ],
+            model=lived.model[:128],
+            owner=lived.speaker,
+        )
+        memories.hub.publish(task.space, "turn", conversation=lived.conversation)
 
     async def _tidy(self) -> None:
         """Consolidate and forget, now and then, where something was learned."""

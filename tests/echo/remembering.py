@@ -37,7 +37,7 @@ class Remembering:
     """The service and who uses it.
 
     Attributes:
-        ann, bob: each has a space of their own; ann a second one, `shed`.
+        ann, bob: each has a space of their own; ann a second one, `shed`; both may use `hall`.
         stranger: has a key and no space.
     """
 
@@ -102,7 +102,7 @@ def remembering(folder: Path, ollama: OllamaProcess, url_file: Path, **memory: A
     section |= {"recall": {"seconds": 60}, **memory}
     with Tap(port) as tap:
         servers = [{"name": "chat", "url": tap.url, "slots": 4}]
-        keys = [said("ann", ann, "shed"), said("bob", bob), said("stranger", stranger)]
+        keys = [said("ann", ann, "shed", "hall"), said("bob", bob, "hall"), said("stranger", stranger)]
         echo = Echo(folder, servers, keys=keys, memory=section)
         try:
             echo.start(90)

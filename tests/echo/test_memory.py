@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -141,13 +142,58 @@ def test_a_turn_is_learned_from_and_kept_in_its_conversation(home: Remembering) 
         assert recalled["why"]
         [listed] = [each for each in http.get("/echo/conversations").json()["conversations"] if each["id"] == "voyage"]
         assert (listed["turns"], listed["title"], listed["model"]) == (2, "I lost the sextant again", MODEL)
+        # It is kept at once, and learned from when it is its turn.
+        until(lambda: http.get("/echo/state").json()["learning"]["experiences"] == before + 1, WAIT_S)
         [learned] = http.get("/echo/memories", params={"q": "lost the sextant"}).json()["memories"]
         assert (learned["source"], learned["session"], learned["kind"]) == ("ann", "voyage", "episodic")
-        assert http.get("/echo/state").json()["learning"]["experiences"] == before + 1
+        assert learned["context"].splitlines()[0].endswith(str(datetime.now(UTC).year))
         assert http.delete(f"/echo/memories/{one}").status_code == 204
         assert http.get("/echo/conversations/voyage").json()["turns"][0]["recalled"][0]["excerpt"] is None
         assert http.delete("/echo/conversations/voyage").status_code == 204
         assert http.get("/echo/conversations/voyage").status_code == 404
+
+
+def messages(asked: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(one["role"], one["content"]) for one in asked["messages"]]
+
+
+def test_a_conversation_goes_on_by_its_id(home: Remembering) -> None:
+    """A client sends its new words alone, right after the answer; Ollama gets all that was said."""
+    about = {"conversation": "odyssey", "recall": False, "learn": False}
+
+    def say(words: str, **more: Any) -> tuple[str, dict[str, Any], list[tuple[str, str]]]:
+        home.tap.reset()
+        with home.client(home.ann, "ann") as http:
+            reply = http.post("/api/chat", json=chat(words, echo={**about, **more})).json()
+        [asked] = home.asked("/api/chat")
+        return reply["message"]["content"], reply["echo"], messages(asked)
+
+    system = ("system", "Be brief.")
+    first, told, asked = say("I am Nobody")
+    assert (asked, told["history"]) == ([system, ("user", "I am Nobody")], 0)
+    second, told, asked = say("who am I?")
+    said = [("user", "I am Nobody"), ("assistant", first)]
+    assert (asked, told["history"]) == ([system, *said, ("user", "who am I?")], 2)
+    said += [("user", "who am I?"), ("assistant", second)]
+    # Not where it is not wanted, nor beyond what the model can take, nor for who keeps the conversation itself.
+    _, told, asked = say("and now?", history=False)
+    assert (asked, told["history"]) == ([system, ("user", "and now?")], 0)
+    own = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, {"role": "user", "content": "c"}]
+    with home.client(home.ann, "ann") as http:
+
+        def put(**more: Any) -> int:
+            return http.post("/api/chat", json={**chat("c", echo=about), **more}).json()["echo"]["history"]
+
+        assert put(messages=own) == 0
+        assert put(options={**SHORT, "num_ctx": 16}) < 6
+        assert put(messages=own, echo={**about, "history": True}) >= 6
+        home.tap.reset()
+        bare = chat("what of the sea?", max_tokens=4, echo=about)
+        del bare["options"]
+        assert http.post("/v1/chat/completions", json=bare).json()["echo"]["history"] >= 6
+    [asked] = home.asked("/v1/chat/completions")
+    assert messages(asked)[: len(said) + 1] == [system, *said]
+    assert messages(asked)[-1] == ("user", "what of the sea?")
 
 
 def test_nothing_is_learned_where_that_is_not_wanted(home: Remembering) -> None:

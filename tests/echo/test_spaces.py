@@ -114,6 +114,38 @@ def test_words_in_a_prompt_open_no_other_space(home: Remembering, theirs: dict[s
         assert http.get(f"/echo/memories/{theirs['memory']}").json()["state"] == "live"
 
 
+def test_a_conversation_is_put_back_for_its_own_key_alone(home: Remembering, theirs: dict[str, str]) -> None:
+    """Neither by its name in another space, nor in a space that both may use."""
+
+    def ask(words: str) -> dict[str, Any]:
+        body = {"model": MODEL, "stream": False, "options": SHORT, "echo": {"conversation": "secret", "learn": False}}
+        return {**body, "messages": [{"role": "user", "content": words}]}
+
+    name = theirs["conversation"]
+    with home.client(home.bob, "bob") as http:
+        assert http.post("/api/chat", json=ask("go on")).json()["echo"]["history"] == 0
+        until(lambda: http.get(f"/echo/conversations/{name}").status_code == 200, 90)
+        assert "7391" not in http.get(f"/echo/conversations/{name}").text
+        assert http.delete(f"/echo/conversations/{name}").status_code == 204
+    with home.client(home.ann, "hall") as http:
+        assert http.post("/api/chat", json=ask("7391 for me")).status_code == 200
+        until(lambda: http.get(f"/echo/conversations/{name}").status_code == 200, 90)
+        [kept] = http.get("/echo/conversations").json()["conversations"]
+        assert (kept["owner"], kept["turns"]) == ("ann", 2)
+    home.tap.reset()
+    with home.client(home.bob, "hall") as http:
+        for wanted in ({}, {"history": True}, {"history": False}, {"recall": False}):
+            body = ask("go on")
+            refused = http.post("/api/chat", json={**body, "echo": {**body["echo"], **wanted}})
+            assert refused.status_code == 403
+            assert "7391" not in refused.text
+        for path in ("/api/generate", "/v1/chat/completions", "/v1/completions"):
+            assert http.post(path, json={**ask("go on"), "prompt": "go on"}).status_code == 403
+    assert not [wire for wire in home.tap.wires if b"go on" in bytes(wire.up)]
+    with home.client(home.ann, "hall") as http:
+        assert http.get(f"/echo/conversations/{name}").json()["turns"][0]["content"] == "7391 for me"
+
+
 def test_events_of_another_space_are_not_heard(home: Remembering) -> None:
     url = home.echo.main.replace("http", "ws") + "/echo/events"
 

@@ -8,6 +8,7 @@ import pytest
 
 from echo.driver import connect
 from echo.memory import (
+    Arm,
     AssociationKind,
     ForgettingAction,
     MemoryKind,
@@ -107,6 +108,42 @@ async def test_a_purge_leaves_no_trace_of_the_text(space: MemorySpace, urls: Url
     stats = await space.stats()
     assert (stats.live, stats.merged, stats.associations, stats.experiences) == (1, 0, 0, 0)
     assert (await space.forgetting_log(memory_id=first.id))[0].action is ForgettingAction.PURGED
+
+
+async def test_a_purge_takes_the_text_from_what_was_said_after_it(space: MemorySpace, urls: Urls) -> None:
+    """From what lives and what is forgotten; other words stay beside theirs, and what is left is found as before."""
+    secret = "the aardvark sleeps"
+    long = f"{'many words ' * 40} zeppelin"
+    said = [
+        NewMemory(content=secret, session="a"),
+        NewMemory(content="good to know", context=f"Sunday, 1 March 2026\nanna: {secret}"),
+        NewMemory(content="let us go", context=f"Sunday, 1 March 2026\nanna: {secret}\nbob: good to know"),
+        NewMemory(content="an answer of before", context=secret),
+        NewMemory(content="where is it", context="Sunday, 1 March 2026\nanna: does the aardvark eat?"),
+        NewMemory(content=long),
+        NewMemory(content="quite", context=f"Sunday, 1 March 2026\nanna: {long}"),
+    ]
+    one, after, forgotten, old, other, lengthy, quite = (each.id for each in await space.encode(said))
+    await space.forget_these([forgotten], reason="test")
+    before = (await space.stats()).live
+    await space.purge([one, lengthy], reason="asked to")
+    assert (await space.stats()).live == before - 2
+    left = {each.id: each.context for each in await space.get([after, forgotten, old, other, quite])}
+    assert left == {after: "", forgotten: "", old: "", quite: "", other: said[4].context}
+    connection = await connect(urls.superuser, timeout=30)
+    try:
+        for stem, number in (("sleep", 0), ("zeppelin", 0), ("aardvark", 1), ("know", 1)):
+            found = await connection.fetchval("SELECT count(*) FROM echo.postings WHERE stem = $1", stem)
+            assert found == number, stem
+        assert await connection.fetchval("SELECT count(*) FROM echo.memories WHERE terms::text LIKE '%sleep%'") == 0
+    finally:
+        await connection.close()
+    for words, wanted in (("know", after), ("answer", old), ("quite", quite)):
+        [hit] = (await space.retrieve(Query(text=words, arms=[Arm.TEXT]))).hits
+        assert hit.memory.id == wanted
+    await space.restore([forgotten])
+    [hit] = (await space.retrieve(Query(text="let us go", arms=[Arm.TEXT]))).hits
+    assert hit.memory.id == forgotten
 
 
 async def test_forgotten_long_ago_is_purged(space: MemorySpace, clock: SetClock) -> None:

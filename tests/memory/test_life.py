@@ -12,8 +12,10 @@ import pytest
 from echo.driver import connect
 from echo.memory import (
     AssociationKind,
+    ForeignConversationError,
     GoalState,
     InvalidInputError,
+    Keeping,
     MemoryKind,
     MemorySpace,
     MemoryStore,
@@ -172,6 +174,31 @@ async def test_turns_at_once_get_numbers_of_their_own(space: MemorySpace) -> Non
         await space.conversation("talk")
 
 
+async def test_a_conversation_goes_on_with_its_owner_alone(store: MemoryStore, space: MemorySpace) -> None:
+    """Also when it moved house; in another space the name is free."""
+    said = [NewTurn(role="user", content="hello", at=START)]
+    await space.add_turns("talk", said, owner="anna")
+    assert (await space.add_turns("talk", said, owner="anna")).turns == 2
+    for other in ("bob", ""):
+        with pytest.raises(ForeignConversationError) as refused:
+            await space.add_turns("talk", said, owner=other)
+        assert refused.value.status == 403
+    assert (await space.conversation("talk"))[0].owner == "anna"
+    lines = [line async for line in space.export()]
+    await store.create_space("new")
+    moved = store.space("new")
+    assert (await moved.add_turns("talk", said, owner="bob")).owner == "bob"
+    await moved.drop_conversation("talk")
+    await moved.import_lines(lines)
+    assert (await moved.add_turns("talk", said, owner="anna")).turns == 3
+    # An export of before owners were names none: nobody's.
+    await moved.drop_conversation("talk")
+    await moved.import_lines([line.replace('"owner": "anna", ', "") for line in lines])
+    assert (await moved.conversation("talk"))[0].owner == ""
+    with pytest.raises(ForeignConversationError):
+        await moved.add_turns("talk", said, owner="anna")
+
+
 async def test_conversations_in_pages(space: MemorySpace, clock: SetClock) -> None:
     for i in range(5):
         clock.forward(minutes=i % 2)
@@ -195,6 +222,38 @@ async def test_states_over_time_are_thinned_evenly_and_end_with_the_last(space: 
     assert {b - a for a, b in pairwise(thin)} == {4}
     part = await space.states_between(since=START + timedelta(minutes=3), until=START + timedelta(minutes=6))
     assert [one.content["i"] for one in part] == [3, 4, 5]
+
+
+async def test_old_states_are_thinned_to_the_last_of_each_hour_and_day(
+    store: MemoryStore, space: MemorySpace, clock: SetClock
+) -> None:
+    """Those of another space stay, and so do the last two, however old; a second time nothing goes."""
+    keeping = Keeping(whole=timedelta(days=1), hourly=timedelta(days=2), daily=timedelta(days=4))
+    await store.create_space("away")
+    for i in range(24 * 6 * 2):
+        await space.save_state({"i": i})
+        if i % 24 == 0:
+            await space.save_identity({"i": i})
+            await store.space("away").save_state({"i": i})
+        clock.forward(minutes=30)
+    gone = await space.thin_snapshots(keeping)
+    kept = await space.states(limit=1_000)
+    ages = [(clock.now - one.taken_at) / timedelta(hours=1) for one in kept]
+    # From noon to noon: 48 of the last day, 24 or 25 hours before it, then the last of two or three days.
+    assert len([age for age in ages if age <= 24]) == 48
+    assert {one.taken_at.minute for one in kept if 24 < (clock.now - one.taken_at) / timedelta(hours=1) <= 48} == {30}
+    assert len([age for age in ages if 24 < age <= 48]) == 24
+    assert [one.taken_at.hour for one in kept if (clock.now - one.taken_at) / timedelta(hours=1) > 49] == [23, 23]
+    assert max(ages) <= 96
+    assert gone > 200
+    assert await space.thin_snapshots(keeping) == 0
+    assert len(await store.space("away").states(limit=100)) == 12
+    clock.forward(days=365)
+    await space.thin_snapshots(keeping)
+    assert [one.content["i"] for one in await space.states(limit=100)] == [287, 286]
+    assert len(await space.identities(limit=100)) == 2
+    with pytest.raises(InvalidInputError, match="keeping"):
+        await space.thin_snapshots(Keeping(whole=timedelta(days=9), hourly=timedelta(days=1)))
 
 
 async def test_goals_and_conversations_move_house_and_stay_in_it(store: MemoryStore, space: MemorySpace) -> None:

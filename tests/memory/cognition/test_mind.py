@@ -17,8 +17,18 @@ from echo.cognition import Mind
 from echo.cognition.lesson import REPLY, Lesson
 from echo.cognition.mind import Schedule
 from echo.cognition.prompt import Budget, tokens
-from echo.memory import AssociationKind, MemoryKind, MemorySpace, NewAssociation, NewMemory, PatternKind, WalkRequest
-from echo.mind import Lived, Message
+from echo.memory import (
+    Arm,
+    AssociationKind,
+    MemoryKind,
+    MemorySpace,
+    NewAssociation,
+    NewMemory,
+    PatternKind,
+    Query,
+    WalkRequest,
+)
+from echo.mind import Lived, Message, Said
 from echo.mind import Mind as Protocol
 from tests.memory.conftest import SetClock
 
@@ -131,6 +141,27 @@ async def test_a_turn_is_stored_with_its_evidence_and_learned_from(space: Memory
     assert experience.consolidated_at is not None
     assert (done.surprise, done.patterns_created > 4, done.patterns_reinforced) == (1.0, True, 0)
     assert {one.kind for one in await space.patterns()} == set(PatternKind)
+
+
+async def test_memories_of_a_turn_have_what_was_said_before_beside_them(space: MemorySpace, clock: SetClock) -> None:
+    """And are found by its words; the words of the turn before last but one are not beside them."""
+    before = (
+        Said(speaker="anna", text="I have an okapi."),
+        Said(speaker="anna", text="Shall we go to the zoo?"),
+        Said(speaker="smollm2:135m", text="The pelican house is open."),
+    )
+    turn = lived("k", "My dog is called Rex. Can it come too?", "Leave it at the gate.", before=before)
+    done = await Mind().learn(space, turn, clock.now)
+    episode, reply, fact = await space.get(done.memories)
+    date = "Sunday, 1 March 2026"
+    asked = "anna: My dog is called Rex. Can it come too?"
+    assert episode.context == f"{date}\nanna: Shall we go to the zoo?\nsmollm2:135m: The pelican house is open."
+    assert reply.context == f"{date}\nsmollm2:135m: The pelican house is open.\n{asked}"
+    assert fact.context == episode.context
+    assert (episode.source, reply.source, fact.source) == ("anna", "smollm2:135m", "anna")
+    found = await space.retrieve(Query(text="pelican", arms=[Arm.TEXT]))
+    assert {hit.memory.id for hit in found.hits} == set(done.memories)
+    assert (await space.retrieve(Query(text="okapi", arms=[Arm.TEXT]))).hits == ()
 
 
 async def test_the_same_turn_again_changes_nothing(space: MemorySpace, clock: SetClock) -> None:

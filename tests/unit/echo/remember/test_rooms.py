@@ -19,6 +19,9 @@ def test_body_before_header_before_the_keys_own() -> None:
     assert wish_of(ANN, header, None) == Wish("work")
     assert wish_of(ANN, header, {"space": "home"}) == Wish("home")
     assert wish_of(ANN, header, {"conversation": "c", "limit": 2}) == Wish("work", "c", limit=2)
+    assert wish_of(ANN, {}, {"conversation": "\n c \u00fc", "history": False}) == Wish(
+        "home", "\n c \u00fc", history=False
+    )
     assert wish_of(BOB, {}, None) is None
     assert wish_of(BOB, {}, {"recall": True}) is None
 
@@ -37,7 +40,19 @@ def test_no_name_opens_a_space_that_the_key_does_not_name(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "option", [[], "home", 1, {"spce": "home"}, {"limit": 0}, {"limit": "3"}, {"conversation": ""}]
+    "option",
+    [
+        [],
+        "home",
+        1,
+        {"spce": "home"},
+        {"limit": 0},
+        {"limit": "3"},
+        {"conversation": ""},
+        {"conversation": " \n"},
+        {"conversation": "a\0b"},
+        {"history": 1},
+    ],
 )
 def test_a_wrong_option_is_refused_without_being_repeated(option: object) -> None:
     with pytest.raises(SpaceRefusedError) as refused:

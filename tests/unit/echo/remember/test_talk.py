@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from echo.mind import Message
-from echo.remember.talk import said, with_notes, without_option
+from echo.remember.talk import (
+    answered,
+    context_of,
+    fitting_history,
+    said,
+    with_history,
+    with_notes,
+    without_option,
+)
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
@@ -63,3 +71,52 @@ def test_texts_of_parts_are_what_was_said() -> None:
         Message(role="system", content="s"),
         Message(role="user", content="what is\nit?"),
     ]
+
+
+TURNS = st.lists(
+    st.builds(Message, role=st.sampled_from(["user", "assistant"]), content=st.text(max_size=60)), max_size=12
+)
+
+
+@given(TURNS, st.integers(1, 300), st.integers(0, 400), st.integers(0, 300), st.text(max_size=100))
+def test_history_is_bounded_by_the_context_and_begins_with_the_user(
+    turns: list[Message], context: int, characters: int, notes: int, words: str
+) -> None:
+    fields: dict[str, Any] = {"messages": [{"role": "user", "content": words}]}
+    put = fitting_history(turns, fields, context=context, characters=characters, notes=notes)
+    assert put == turns[len(turns) - len(put) :]
+    assert not put or put[0].role == "user"
+    assert sum(len(one.content) for one in put) <= characters
+    size = sum(len(one.content.encode("utf-8", "replace")) / 3 for one in put)
+    assert size + len(words.encode("utf-8", "replace")) / 3 <= context * 0.75 or not put
+    # More room never puts back less.
+    more = fitting_history(turns, fields, context=context * 2, characters=characters, notes=notes)
+    assert len(more) >= len(put)
+
+
+@given(st.lists(JSON, max_size=3))
+def test_history_stands_between_the_system_and_the_rest(rest: list[Any]) -> None:
+    system = [{"role": "system", "content": "a"}, {"role": "developer", "content": "b"}]
+    put = with_history(
+        {"model": "m", "messages": [*system, *rest]},
+        [Message(role="user", content="q"), Message(role="assistant", content="r")],
+    )
+    turns = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "r"}]
+    assert put == {"model": "m", "messages": [*system, *turns, *rest]}
+
+
+def test_whoever_brings_answers_keeps_the_conversation_itself() -> None:
+    user, answer = {"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}
+    assert answered({"messages": [user, answer, user]})
+    assert not answered({"messages": [{"role": "system", "content": "s"}, user]})
+    assert not answered({"messages": "none"})
+    assert not answered({"prompt": "a"})
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [({"num_ctx": 8192}, 8192), ({"num_ctx": True}, 10), ({"num_ctx": -1}, 10), ({}, 10), ([], 10)],
+)
+def test_what_a_request_says_of_its_context_counts_before_the_servers(options: object, found: int) -> None:
+    assert context_of({"options": options}, 10) == found
+    assert context_of({}, 10) == 10

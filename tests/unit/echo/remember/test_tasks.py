@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -134,3 +134,82 @@ def test_what_waits_or_runs_at_the_end_is_learned_from() -> None:
         return sorted(done)
 
     assert asyncio.run(run()) == ["first", "second"]
+
+
+class Kept:
+    """A space that keeps turns when it is let."""
+
+    def __init__(self) -> None:
+        self.kept: list[tuple[str, str, str]] = []
+        self.go = asyncio.Event()
+        self.lost = 0
+
+    async def add_turns(self, conversation: str, turns: Any, *, model: str, owner: str) -> None:
+        await self.go.wait()
+        if self.lost:
+            self.lost -= 1
+            raise StoreUnavailableError("gone")
+        asked, _ = turns
+        self.kept.append((conversation, asked.content, f"{owner} {model}"))
+
+
+class OneSpace(Spaces):
+    """That has one."""
+
+    def __init__(self, config: MemoryConfig, space: Kept) -> None:
+        super().__init__(config, embedder=HashEmbedder(), mind=cast("Any", None))
+        self._one = space
+
+    async def space(self, name: str) -> Any:
+        del name
+        return self._one
+
+
+def keeper(space: Kept, counted: list[str], **learning: Any) -> Learner:
+    async def nothing(_: Lived) -> None:
+        await asyncio.sleep(0)
+
+    config = learner(nothing, counted, **learning).memories.config
+    return Learner(OneSpace(config, space), count=counted.append)
+
+
+def turn(conversation: str, words: str) -> Task:
+    lived = Lived(key=words, input=words[:3], output="b", model="m", speaker="s", conversation=conversation)
+    return Task("home", lived, learn=False, said=words)
+
+
+def test_turns_are_kept_at_once_in_their_order_and_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though nobody learns, and though the database is away for a moment."""
+    monkeypatch.setattr(tasks, "_PAUSE_S", 0.001)
+
+    async def run() -> tuple[list[str], Kept]:
+        counted: list[str] = []
+        space = Kept()
+        space.lost = 2
+        one = keeper(space, counted)
+        for i in range(3):
+            one.put(turn("c", f"words {i}"))
+        waiting = asyncio.create_task(one.kept("home", "c"))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        await one.kept("home", "other")
+        space.go.set()
+        async with asyncio.timeout(60):
+            await waiting
+        return counted, space
+
+    counted, space = asyncio.run(run())
+    assert space.kept == [("c", f"words {i}", "s m") for i in range(3)]
+    assert counted == ["kept"] * 3
+
+
+def test_turns_beyond_the_bound_are_not_kept_and_those_that_hang_end_with_the_service() -> None:
+    async def run() -> list[str]:
+        counted: list[str] = []
+        one = keeper(Kept(), counted, queue=2)
+        for i in range(4):
+            one.put(turn("c", f"words {i}"))
+        await one.finish(0.01)
+        return counted
+
+    assert asyncio.run(run()) == ["unkept", "unkept"]
