@@ -144,10 +144,11 @@ async def _all(questions: list[_Question], seconds: float, answers: dict[str, Lo
             answers[question.name.key] = await _answer(upstream, question)
 
     try:
-        _, late = await asyncio.wait([asyncio.create_task(one(each)) for each in questions], timeout=seconds)
+        done, late = await asyncio.wait([asyncio.create_task(one(each)) for each in questions], timeout=seconds)
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
+        await asyncio.gather(*done)
     finally:
         await upstream.close()
 
@@ -161,7 +162,8 @@ async def _answer(upstream: Upstream, question: _Question) -> LookedUp:
         except EndpointFailedError as error:
             hint = "" if error.attempt.status != HTTPStatus.UNAUTHORIZED else _HINT.format(host=question.name.host)
             problems.append(f"{endpoint}: {error.attempt.reason}{hint}")
-        except (_NotToldError, gguf.GgufError) as error:
+        except (_NotToldError, ValueError) as error:
+            # A head that is none, or a host with a port that is none.
             problems.append(f"{endpoint}: {error}")
     return LookedUp(problem="; ".join(problems))
 
