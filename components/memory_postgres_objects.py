@@ -1,5 +1,6 @@
 """The database as CloudNativePG's Cluster, its scheduled backups, and who may reach it."""
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -198,7 +199,7 @@ def bootstrap(wanted: Database) -> dict[str, Any]:
     if wanted.recovery is not None:
         recovery: dict[str, Any] = {"source": wanted.recovery.source, **owner}
         if wanted.recovery.time is not None:
-            recovery["recoveryTarget"] = {"targetTime": wanted.recovery.time}
+            recovery["recoveryTarget"] = {"targetTime": _moment(wanted.recovery.time)}
         return {"recovery": recovery}
     return {
         "initdb": {
@@ -221,6 +222,15 @@ def bootstrap(wanted: Database) -> dict[str, Any]:
             ],
         }
     }
+
+
+def _moment(time: str) -> str:
+    """As PostgreSQL's configuration takes it.
+
+    With a `T` and in UTC the operator would write `Z`, which PostgreSQL knows by its list of abbreviations: that is not
+    read yet when the target is, and the server would not start.
+    """
+    return f"{dt.datetime.fromisoformat(time).astimezone(dt.UTC):%Y-%m-%d %H:%M:%S.%f}+00"
 
 
 def _source(wanted: Database) -> dict[str, Any]:

@@ -31,10 +31,8 @@ def backup(place: Place, output: Output, *, show: bool) -> None:
             output.result({"store": store.name, "backups": [one.document() for one in found]})
             return
         store.cluster()
-        name = backups.begin(store)
-        output.say(f"backup {name} of {store.name} begins")
-        done = backups.wait(store, name)
-        output.say(f"backup {name} is whole")
+        done = backups.make(store, output.say)
+        output.say(f"backup {done.name} is whole")
         output.result({"store": store.name, "backup": done.document()})
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +14,10 @@ from cli.memory.place import Store, items, wait_for
 from components import memory_names as names
 
 LIMIT_S = 3600.0
+BEGIN_LIMIT_S = 300.0
+"""From the operator's wish to a backup's first step, which takes seconds. An operator that is killed between the two
+never comes back to it, and everything after it waits."""
+_TIMES = 3
 
 
 @dataclass(frozen=True)
@@ -90,18 +96,50 @@ def begin(store: Store) -> str:
     return name
 
 
-def wait(store: Store, name: str, limit_s: float = LIMIT_S) -> Backup:
-    """Wait until it is whole.
+class NeverBegunError(CliError):
+    """The operator took it up and never began it."""
+
+
+def make(store: Store, say: Callable[[str], None]) -> Backup:
+    """One now, whole. One that the operator forgot is taken back, and asked for again.
 
     Raises:
         CliError: it failed, or took too long.
     """
+    for left in reversed(range(_TIMES)):
+        name = begin(store)
+        say(f"backup {name} of {store.name} begins")
+        try:
+            return wait(store, name)
+        except NeverBegunError as error:
+            store.api.delete(store.operated("backups", name))
+            if not left:
+                raise
+            say(f"{error}: asking again")
+    raise AssertionError
+
+
+def wait(store: Store, name: str, limit_s: float = LIMIT_S) -> Backup:
+    """Wait until it is whole.
+
+    Raises:
+        NeverBegunError: the operator took it up and does not begin it.
+        CliError: it failed, or took too long.
+    """
+    taken_up: float | None = None
 
     def look() -> Backup | None:
         found = store.api.get(store.operated("backups", name))
         if found is None:
             raise CliError(f"backup {name} was deleted while it was waited for")
         backup = Backup.of(found)
+        nonlocal taken_up
+        if backup.phase != "started":
+            taken_up = None
+        elif taken_up is None:
+            taken_up = time.monotonic()
+        elif time.monotonic() - taken_up > BEGIN_LIMIT_S:
+            raise NeverBegunError(f"backup {name} was not begun within {BEGIN_LIMIT_S:g} s", "see the operator's log")
         if backup.phase == "failed":
             raise CliError(f"backup {name} failed: {backup.error}", "see the log of the database's pods")
         return backup if backup.whole else None

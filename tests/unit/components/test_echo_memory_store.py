@@ -163,7 +163,7 @@ def test_a_store_begins_as_a_copy() -> None:
             recovery=RecoverySettings(source="memory", time="2027-01-31T12:00:00Z"),
         )
     )
-    assert copied["bootstrap"]["recovery"]["recoveryTarget"] == {"targetTime": "2027-01-31T12:00:00Z"}
+    assert copied["bootstrap"]["recovery"]["recoveryTarget"] == {"targetTime": "2027-01-31 12:00:00.000000+00"}
     source = copied["externalClusters"][0]["barmanObjectStore"]
     assert source["serverName"] == "memory"
     assert "serverName" not in copied["backup"]["barmanObjectStore"]

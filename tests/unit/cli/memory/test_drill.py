@@ -102,7 +102,7 @@ def test_a_drill_restores_to_the_moment_it_looked_and_takes_the_copy_away(store:
     assert result.differences == []
     assert result.rpo_s == 30
     (copy,) = [one for one in cluster.made if one["kind"] == "Cluster"]
-    assert copy["spec"]["bootstrap"]["recovery"]["recoveryTarget"] == {"targetTime": AT.isoformat()}
+    assert copy["spec"]["bootstrap"]["recovery"]["recoveryTarget"] == {"targetTime": "2027-01-31 12:00:30.000000+00"}
     assert copy["spec"]["bootstrap"]["recovery"]["source"] == "memory"
     assert "backup" not in copy["spec"]
     assert copy["metadata"]["name"] in cluster.deleted
@@ -130,6 +130,30 @@ def test_a_failed_backup_says_why(store: Store, cluster: Cluster) -> None:
     cluster.objects[store.operated("backups", name)]["status"] = {"phase": "failed", "error": "no room"}
     with pytest.raises(CliError, match="no room"):
         backups.wait(store, name)
+
+
+def test_a_backup_that_the_operator_forgot_is_asked_for_again(
+    store: Store, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backups, "BEGIN_LIMIT_S", -1.0)
+    monkeypatch.setattr("cli.memory.place._POLL_S", 0.0)
+    said: list[str] = []
+
+    def create(path: str, body: dict[str, Any], *, manager: str) -> dict[str, Any]:
+        made = Cluster.create(cluster, path, body, manager=manager)
+        if len(cluster.made) < 3:
+            made["status"] = {"phase": "started"}
+        return made
+
+    monkeypatch.setattr(cluster, "create", create)
+    done = backups.make(store, said.append)
+    assert done.whole
+    assert [one["metadata"]["name"] for one in cluster.made] == [*cluster.deleted, done.name]
+    assert len(cluster.deleted) == 2
+    cluster.made.clear()
+    monkeypatch.setattr(backups, "_TIMES", 1)
+    with pytest.raises(backups.NeverBegunError, match="not begun within"):
+        backups.make(store, said.append)
 
 
 def test_what_is_no_answer_is_told(store: Store, cluster: Cluster) -> None:
