@@ -147,13 +147,13 @@ def wanted(folder: Path) -> dict[str, str]:
 def test_every_expression_finds_series(prometheus: Prometheus, tmp_path: Path) -> None:
     for rule in (rule for group in groups(tmp_path) for rule in group["rules"]):
         prometheus.query(rule["expr"])
-    missing = wanted(tmp_path)
+    missing: dict[str, str] = wanted(tmp_path)
     assert len(missing) > len(BOARDS)
     # Two looks at a counter make a rate; on a machine with other work a look may be missed.
     end = time.monotonic() + 90
     while missing and time.monotonic() < end:
         # Many ask for the same.
-        empty = {query for query in set(missing.values()) if not prometheus.query(query)}
+        empty: set[str] = {query for query in set(missing.values()) if not prometheus.query(query)}
         missing = {what: query for what, query in missing.items() if query in empty}
         time.sleep(0.5 if missing else 0)
     assert sorted(missing) == []
