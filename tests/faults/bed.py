@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager
 from typing import Any
 
 from tests.faults import judge
@@ -14,6 +11,7 @@ from tests.faults.deploys import Deploy, FaultStack
 from tests.faults.registry import FaultRegistry, Salted
 from tests.faults.table import Table, Turn
 from tests.integration.chat import server, store
+from tests.support.containers import kill_processes
 from tests.support.kube import Kube, wait_for
 from tests.support.stack import Outcome
 
@@ -90,17 +88,7 @@ class Bed:
 
     def kill_container(self, pod: str, container: str) -> None:
         """SIGKILL every process of a container."""
-        found = self.kube.pod(self.stack.namespace, pod)
-        assert found is not None
-        statuses: list[dict[str, Any]] = found["status"]["containerStatuses"]
-        status = next(one for one in statuses if one["name"] == container)
-        container_id, restarts = str(status["containerID"]).rsplit("/", 1)[-1], int(status["restartCount"])
-        pids = _processes_of(container_id)
-        assert pids, f"no process of {container} in {pod} found"
-        for pid in pids:
-            # With the container's first process the others go, and each may end by itself meanwhile.
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        restarts = kill_processes(self.kube, self.stack.namespace, pod, container)
 
         def restarted() -> bool:
             now = self.kube.pod(self.stack.namespace, pod) or {"status": {}}
@@ -118,17 +106,3 @@ class Bed:
             self.stack.refresh("--clear-pending-creates")
         self.stack.up()
         judge.all_right(self.kube, self.stack, [self.keeps], REPLICAS, RIGHT_S)
-
-
-def _processes_of(container_id: str) -> list[int]:
-    found: list[int] = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                groups = (entry / "cgroup").read_text()
-            except OSError:
-                # It ended meanwhile.
-                continue
-            if container_id in groups:
-                found.append(int(entry.name))
-    return found

@@ -16,6 +16,7 @@ from cli.memory import backups
 from cli.memory.place import Store
 from components import memory_names as names
 from tests.faults.table import Table
+from tests.memory_store.crashing import crash
 from tests.memory_store.remembering import HELD, remember
 from tests.support.kube import Kube, wait_for
 from tests.support.memory_client import MemoryClient
@@ -32,7 +33,7 @@ POD = "memory-1"
 def test_the_primary_is_killed_under_load(
     service: MemoryService, client: MemoryClient, kube: Kube, table: Table
 ) -> None:
-    turn = table.turn(f"Database killed (force) under load, {KILLS} times")
+    turn = table.turn(f"Database killed (SIGKILL) under load, {KILLS} times")
     # Ended by the file, whenever the kills are over.
     with service.start(LOAD, str(WRITERS)) as load_:
         load_.wait_for("something is acknowledged", lambda told: told["acknowledged"] > 0)
@@ -40,7 +41,7 @@ def test_the_primary_is_killed_under_load(
             before = load_.told["acknowledged"]
             pod = kube.wait_ready(client.namespace, POD, limit_s=300)
             turn.fault()
-            kube.delete(f"/api/v1/namespaces/{client.namespace}/pods/{POD}", grace_s=0)
+            crash(kube, client.namespace, POD)
             kube.wait_ready(client.namespace, POD, other_than=pod["metadata"]["uid"], limit_s=300)
             load_.wait_for("more is acknowledged", lambda told, least=before: told["acknowledged"] > least + 20)
         told = load_.end()
@@ -81,7 +82,7 @@ def test_a_backup_is_cut_off(store: Store, client: MemoryClient, kube: Kube, tab
     wait_for("the backup runs", lambda: _phase(store, name) in ("running", "completed", "failed"), 240)
     pod = kube.wait_ready(client.namespace, POD, limit_s=300)
     turn.fault()
-    kube.delete(f"/api/v1/namespaces/{client.namespace}/pods/{POD}", grace_s=0)
+    crash(kube, client.namespace, POD)
     kube.wait_ready(client.namespace, POD, other_than=pod["metadata"]["uid"], limit_s=300)
     try:
         # It may have been whole already when the kill came. What still says that it runs is begun again by the operator

@@ -14,6 +14,7 @@ import pytest
 from components import memory_names as names
 from tests.faults.table import Table
 from tests.memory_store.conftest import settings
+from tests.memory_store.crashing import crash
 from tests.memory_store.test_faults import KILLS, LOAD, WRITERS
 from tests.support.kube import Kube, wait_for
 from tests.support.memory_client import memory_client
@@ -42,7 +43,7 @@ def test_a_lost_primary_is_replaced_and_nothing_acknowledged_is_lost(
         return found
 
     assert cluster()["spec"]["affinity"]["podAntiAffinityType"] == "preferred"
-    turn = table.turn(f"Three instances: the primary is killed (force) under load, {TAKEN_OVER} times")
+    turn = table.turn(f"Three instances: the primary is killed (SIGKILL) under load, {TAKEN_OVER} times")
     with (
         memory_client(kube, engine.kubeconfig, space) as client,
         memory_service(kube, engine.kubeconfig, stack.namespace) as service,
@@ -54,7 +55,7 @@ def test_a_lost_primary_is_replaced_and_nothing_acknowledged_is_lost(
             for _ in range(TAKEN_OVER):
                 primary = str(cluster()["status"]["currentPrimary"])
                 turn.fault()
-                kube.delete(f"/api/v1/namespaces/{space}/pods/{primary}", grace_s=0)
+                crash(kube, space, primary)
                 wait_for(
                     "another one is primary", lambda old=primary: cluster()["status"]["currentPrimary"] != old, 240
                 )
