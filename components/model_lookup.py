@@ -26,7 +26,7 @@ from fit import gguf
 from fit.facts import Facts
 from model_store.config import UpstreamConfig
 from model_store.credentials import shown_to
-from model_store.manifests import DOCKER_MANIFEST, MAX_MANIFEST_BYTES
+from model_store.manifests import ACCEPT, MAX_MANIFEST_BYTES
 from model_store.metrics import Metrics
 from model_store.upstream import EndpointFailedError, Upstream
 from ollama.names import ModelName
@@ -40,7 +40,6 @@ CREDENTIALS = "ECHORATOR_REGISTRY_CREDENTIALS"
 """Folder with one folder for each private registry, by its host; in it the files `username` and `password`."""
 
 _HINT = f". The plan shows those in `${CREDENTIALS}/{{host}}`"
-_ACCEPT = f"{DOCKER_MANIFEST}, application/vnd.oci.image.manifest.v1+json"
 _WEIGHTS = ("application/vnd.ollama.image.model", "application/vnd.ollama.image.projector")
 _AT_ONCE = 8
 _FIRST_BYTES = 1 << 20
@@ -180,7 +179,7 @@ class _Inquiry:
         """The answer, out of the manifest and, where the shape is wanted, of the weights' head."""
         most = MAX_MANIFEST_BYTES + 1
         body = bytearray()
-        async with aclosing(self._parts(f"manifests/{self.question.name.tag}", {"Accept": _ACCEPT}, most)) as parts:
+        async with aclosing(self._parts(f"manifests/{self.question.name.tag}", {"Accept": ACCEPT}, most)) as parts:
             async for part in parts:
                 body += part
         if len(body) == most:

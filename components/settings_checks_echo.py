@@ -1,6 +1,5 @@
 """Checks of the echo service: the service's own config model is asked, and what it cannot know is looked at here."""
 
-import re
 from collections.abc import Iterator
 from typing import cast
 from urllib.parse import urlsplit
@@ -9,14 +8,13 @@ from components.quantity import parse_bytes, parse_cpu
 from components.settings_faults import Fault
 from components.settings_grammar import name_faults, quantity_faults
 from components.settings_raw import Check, Raw, mapping, maps, production, twice
-from echo.auth.keys import parse_public_key
+from echo.auth.keys import SPACE_NAME, parse_public_key
 
 _LEAST = 1
 _WIDEST = 4000
 _LAST_PORT = 65535
 _MOST_MESSAGES = 1_000
 _MOST_DAYS = 36_500
-_SPACE = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
 
 
 def _service(raw: Raw) -> Iterator[Fault]:
@@ -57,7 +55,7 @@ def _spaces(path: str, key: Raw) -> Iterator[Fault]:
     given = key.get("spaces")
     spaces = [one for one in cast("list[object]", given) if isinstance(one, str)] if isinstance(given, list) else []
     for i, one in enumerate(spaces):
-        if _SPACE.fullmatch(one) is None:
+        if SPACE_NAME.fullmatch(one) is None:
             legal = "1 to 63 of a-z, 0-9, `.`, `_` and `-`, with a letter or digit at both ends"
             yield Fault(f"{path}.spaces[{i}]", f"`{one}` is no name of a memory space: {legal}")
     space = key.get("space")

@@ -29,7 +29,7 @@ __all__ = ["DOCKER_MANIFEST", "MAX_MANIFEST_BYTES", "Manifest", "ManifestService
 
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 # No index: a model has one manifest, and Ollama cannot read an index.
-_ACCEPT = f"{DOCKER_MANIFEST}, application/vnd.oci.image.manifest.v1+json"
+ACCEPT = f"{DOCKER_MANIFEST}, application/vnd.oci.image.manifest.v1+json"
 MAX_MANIFEST_BYTES = 4 << 20
 # For one endpoint, to the last byte of the manifest.
 _TIMEOUT_S = 10.0
@@ -198,7 +198,7 @@ class ManifestService:
         reference: str | Digest,
         user_agent: str | None,
     ) -> Manifest:
-        headers = {"Accept": _ACCEPT, **({"User-Agent": user_agent} if user_agent else {})}
+        headers = {"Accept": ACCEPT, **({"User-Agent": user_agent} if user_agent else {})}
         try:
             async with (
                 asyncio.timeout(_TIMEOUT_S),

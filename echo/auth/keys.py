@@ -24,7 +24,7 @@ from pydantic import Field, ValidationError, model_validator
 from echo.auth.principal import AuthError, Principal, Role
 from replica_agent.fields import ConfigError, Strict, faults_of
 
-__all__ = ["KeyEntry", "KeyFile", "Keys", "digest", "load", "parse_public_key"]
+__all__ = ["SPACE_NAME", "KeyEntry", "KeyFile", "Keys", "digest", "load", "parse_public_key"]
 
 SKEW_S = 60
 """How far a signed request's time may be from ours."""
@@ -35,7 +35,10 @@ _KIND = b"ssh-ed25519"
 _RAW = 32
 
 
-SpaceName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$")]
+SPACE_NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
+"""Of a memory space, whole; `echo.memory` has the same, and is not read for keys alone."""
+
+SpaceName = Annotated[str, Field(pattern=f"^{SPACE_NAME.pattern}$")]
 
 
 def digest(key: str) -> str:

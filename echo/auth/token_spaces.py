@@ -8,15 +8,14 @@ beginnings are given by no claim that lists spaces.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
 from typing import cast
 
+from echo.auth.keys import SPACE_NAME
 from echo.config.model import OidcConfig
 
 __all__ = ["claim_of", "own_space", "spaces_of"]
 
-_NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
 _PLAIN, _HASHED = "oidc-", "oidc."
 _LONGEST = 63
 _MOST = 100
@@ -34,7 +33,7 @@ def claim_of(claims: Mapping[str, object], path: str) -> object:
 def own_space(issuer: str, value: str) -> str:
     """Return the name of the space that belongs to a claim's value."""
     plain = _PLAIN + value
-    if len(plain) <= _LONGEST and _NAME.fullmatch(value):
+    if len(plain) <= _LONGEST and SPACE_NAME.fullmatch(value):
         return plain
     return _HASHED + hashlib.sha256(f"{issuer}\0{value}".encode()).hexdigest()[:56]
 
@@ -50,7 +49,7 @@ def spaces_of(config: OidcConfig, claims: Mapping[str, object]) -> tuple[frozens
     if config.spaces_claim is not None:
         given = claim_of(claims, config.spaces_claim)
         listed = cast("list[object]", given) if isinstance(given, list) else [given]
-        names = [one for one in listed[:_MOST] if isinstance(one, str) and _NAME.fullmatch(one)]
+        names = [one for one in listed[:_MOST] if isinstance(one, str) and SPACE_NAME.fullmatch(one)]
         found |= {one for one in names if not one.startswith((_PLAIN, _HASHED))}
     if config.own_space_claim is None:
         return frozenset(found), None

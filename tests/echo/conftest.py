@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.echo.harness import Echo
+from tests.echo.provider import Provider
 from tests.echo.remembering import Remembering, remembering, wait_open
 from tests.replica_agent.harness import create_talker
 from tests.support.ollama_process import OllamaProcess, find_ollama
@@ -47,6 +48,14 @@ def ollama(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ollama]:
     create_talker(server.url)
     yield server
     server.kill()
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[Provider]:
+    """Return an OpenID Connect provider of the module's own."""
+    found = Provider()
+    yield found
+    found.end()
 
 
 @dataclass

@@ -228,13 +228,6 @@ def test_a_server_more_needs_no_restart(start_echo: Start, ollama: Ollama) -> No
 
 
 @pytest.fixture(scope="module")
-def provider() -> Iterator[Provider]:
-    found = Provider()
-    yield found
-    found.end()
-
-
-@pytest.fixture(scope="module")
 def tokened(provider: Provider, ollama: Ollama, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Echo]:
     oidc = {
         "issuer": "https://id",

@@ -25,13 +25,6 @@ SECRET = "the gooseberry code is 5150"
 
 
 @pytest.fixture(scope="module")
-def provider() -> Iterator[Provider]:
-    found = Provider()
-    yield found
-    found.end()
-
-
-@pytest.fixture(scope="module")
 def spaced(
     provider: Provider, ollama: Ollama, postgres: Postgres, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Echo, str]]:
