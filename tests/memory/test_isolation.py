@@ -34,7 +34,7 @@ pytestmark = pytest.mark.anyio
 TABLES = {
     "memories", "embeddings", "postings", "counters", "associations", "idempotency_keys", "forgetting_log",
     "experiences", "patterns", "cognitive_states", "identity_snapshots", "origins", "experience_memories",
-    "pattern_memories", "reembeddings", "conversations", "turns", "goals",
+    "pattern_memories", "reembeddings", "conversations", "turns", "goals", "memory_tags",
 }  # fmt: skip
 
 
@@ -46,7 +46,7 @@ async def _two_spaces(store: MemoryStore) -> dict[str, list[object]]:
         space = store.space(name)
         made = await space.encode(
             [
-                NewMemory(content=f"{name}: the safe opens with 4711", idempotency_key="k"),
+                NewMemory(content=f"{name}: the safe opens with 4711", idempotency_key="k", tags=["safe"]),
                 NewMemory(content=f"{name}: the dog is called Bello"),
                 NewMemory(content=f"{name}: nobody needs this"),
             ]
