@@ -35,8 +35,8 @@ async def nearest(
     *,
     count: int,
     indexed: bool,
-    few: Few,
     parameters: dict[str, Any],
+    few: Few = None,
 ) -> list[Found]:
     """The memories whose vectors are nearest, by cosine similarity; ties by id.
 
@@ -46,8 +46,8 @@ async def nearest(
         vector: of its width.
         count: how many.
         indexed: whether to go by the index; where that brings too few, everything is looked at.
-        few: the only memories that count, where they are few.
         parameters: of the filter's condition.
+        few: the only memories that count, where they are few.
     """
     common = {"space": space.id, "generation": space.generation, "query": vector, "count": count, **parameters}
     if few is not None:

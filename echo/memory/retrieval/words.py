@@ -31,8 +31,8 @@ async def matching(
     total: int,
     mean_words: float,
     budget: int,
-    few: Few,
     parameters: dict[str, Any],
+    few: Few = None,
 ) -> list[Found]:
     """The memories with the query's words, by BM25 (k1 1.2, b 0.75); ties by id.
 
@@ -48,8 +48,8 @@ async def matching(
         total: live memories of the space.
         mean_words: their mean length.
         budget: postings to read.
-        few: the only memories that count, where they are few: then every word counts, however common.
         parameters: of the filter's condition.
+        few: the only memories that count, where they are few: then every word counts, however common.
     """
     sql = statement(_MATCH, parameters)
     lengths = {"flat": K1 * (1 - B), "slope": K1 * B / max(mean_words, 1.0)}
