@@ -502,7 +502,7 @@ GO_MODULES: tuple[GoModule, ...] = (
                 variables={"main.version": COLLECTOR},
             ),
         ),
-        disk_gb=3.0,
+        disk_gb=3.5,
     ),
     GoModule(
         "actionlint",
