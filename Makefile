@@ -62,7 +62,7 @@ test: static ## every test; starts the local cluster if it does not run
 bench: ## the figures of docs/figures.md, side by side in one run
 	@$(ECHO) bench
 
-drill: ## break things on the local cluster: alerts, the memory store (OF=monitoring or OF=memory for one of them)
+drill: ## break things on the local cluster: alerts, the memory store; follow a trace (OF=monitoring, memory or traces)
 	@$(ECHO) drill $(OF)
 
 pictures: ## the pictures of docs/view.md, taken anew

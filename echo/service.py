@@ -36,7 +36,7 @@ from echo.remember.embedder import FleetEmbedder
 from echo.remember.looking import Looker
 from echo.remember.memories import Memories
 from echo.remember.tasks import Learner
-from echo.telemetry import engine_kind
+from echo.telemetry.setup import engine_kind
 from replica_agent.drain import Drain
 
 __all__ = ["Service"]

@@ -122,14 +122,20 @@ def faults() -> None:
     raise typer.Exit(testing.test(["tests/faults", "-s", "-q"]))
 
 
-_DRILLS = {extras.Extra.MONITORING: "tests/drill", extras.Extra.MEMORY: "tests/memory_store"}
+_DRILLS = {
+    extras.Extra.MONITORING: "tests/drill",
+    extras.Extra.MEMORY: "tests/memory_store",
+    extras.Extra.TRACES: "tests/traces",
+}
 
 
 @app.command()
 def drill(of: Annotated[list[extras.Extra] | None, typer.Argument(help="Of what; all by default.")] = None) -> None:
     """Break things on the local cluster, and see what the stack does about it; builds what that needs first."""
     chosen = frozenset(of or extras.Extra)
-    raise typer.Exit(testing.test([*(_DRILLS[one] for one in chosen), "-s", "-q"], chosen))
+    # A trace that goes through a memory needs one, and its collector stands beside the monitoring.
+    wanted = extras.ALL if extras.Extra.TRACES in chosen else chosen
+    raise typer.Exit(testing.test([*(_DRILLS[one] for one in chosen), "-s", "-q"], wanted))
 
 
 @app.command()

@@ -14,7 +14,7 @@ from echo.cognition.coherence import Coherence
 from echo.cognition.emotion import DIMENSIONS, Feeling, Tempo, clamped, passed
 from echo.cognition.places import Locus
 from echo.memory import Advanced, Snapshot
-from echo.mind import Emotion
+from echo.mind import Emotion, MindState
 
 _KEYS = 64
 """Turns that are remembered as taken in, so that one that is handed over again does not count twice."""
@@ -51,6 +51,20 @@ class Condition:
     """What was recalled for the last turn that recalled anything."""
     locus: Locus = field(default_factory=Locus)
     """Where in the memory's graph that turn was."""
+
+    def told(self, now: datetime) -> MindState:
+        """What of it others are told."""
+        return MindState(
+            at=now,
+            emotion=self.feeling.emotion if self.felt else None,
+            coherence=self.coherence.value,
+            resonance=self.resonance,
+            load=self.load,
+            rate=self.rate,
+            experiences=self.experiences,
+            patterns=self.patterns,
+            memories=self.memories,
+        )
 
     def knows(self, key: str) -> bool:
         """Whether a turn was taken in."""

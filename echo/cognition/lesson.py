@@ -37,6 +37,7 @@ from echo.memory import (
     Query,
 )
 from echo.mind import Emotion, Learned, Lived, Said
+from echo.telemetry import span
 
 REPLY, STATED = "reply", "stated"
 """Tags of what was answered, and of facts that somebody stated."""
@@ -246,7 +247,15 @@ async def consolidate(space: MemorySpace, *, most: int) -> ConsolidationReport:
     def extract(experience: Experience) -> Sequence[Observation]:
         return analyse(experience, matcher).observations
 
-    return await space.consolidate(ConsolidationPolicy(extract=extract, limit=most))
+    with span("consolidation") as told:
+        report = await space.consolidate(ConsolidationPolicy(extract=extract, limit=most))
+        told(
+            examined=report.examined,
+            merged=len(report.merged),
+            linked=report.linked,
+            patterns=report.patterns_created + report.patterns_reinforced,
+        )
+    return report
 
 
 async def cohere(space: MemorySpace) -> tuple[list[tuple[UUID, UUID]], int, int]:
@@ -257,20 +266,22 @@ async def cohere(space: MemorySpace) -> tuple[list[tuple[UUID, UUID]], int, int]
     """
     done: list[tuple[UUID, UUID]] = []
     left, rounds = 0, 0
-    while rounds < ROUNDS:
-        rounds += 1
-        open_ones = await space.disputes()
-        plan = _plan(open_ones)
-        left = plan.left
-        if not plan.rejected:
-            break
-        await space.give_up(
-            [
-                GivenUp(loser=loser, winner=winner, reason=f"contradicted by {winner}, which has more behind it")
-                for loser, winner in plan.rejected
-            ]
-        )
-        done += plan.rejected
+    with span("coherence") as told:
+        while rounds < ROUNDS:
+            rounds += 1
+            open_ones = await space.disputes()
+            plan = _plan(open_ones)
+            left = plan.left
+            if not plan.rejected:
+                break
+            await space.give_up(
+                [
+                    GivenUp(loser=loser, winner=winner, reason=f"contradicted by {winner}, which has more behind it")
+                    for loser, winner in plan.rejected
+                ]
+            )
+            done += plan.rejected
+        told(settled=len(done), disputed=left)
     return done, left, rounds
 
 
