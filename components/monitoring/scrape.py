@@ -6,10 +6,11 @@ from typing import Any
 from components import memory_names
 from components.labels import selector_labels
 from components.monitoring import names
+from components.monitoring import tls as by_tls
 from components.registries import STORE_PORT
 from components.settings_monitoring import MonitoringSettings
 from echo.ports import INTERNAL_PORT
-from replica_agent.ports import AGENT_PORT
+from replica_agent.ports import AGENT_PORT, METRICS_PORT
 
 AGENTS = "replicas"
 STORE = "model-store"
@@ -17,7 +18,7 @@ ECHO = "echo"
 MEMORY = "memory-database"
 MEMORY_AUTHORITY = "memory-authority"
 """ConfigMap beside the monitors: whom they trust for the database's certificate."""
-AUTHORITY_KEY = "ca.crt"
+AUTHORITY_KEY = by_tls.AUTHORITY_KEY
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,25 @@ class Monitor:
         }
 
 
-def stack(prefix: str, *, store: bool, echo: bool, memory: bool) -> list[Monitor]:
-    """What the stack is there for: replicas (readers and writers), the store, the echo service, the memory."""
+def _encrypted(one: Monitor) -> Monitor:
+    return replace(one, encrypted=Encrypted(by_tls.AUTHORITY, by_tls.host(one.name, one.namespace)))
+
+
+def _apart(one: Monitor) -> Monitor:
+    """By TLS a service of ours tells on a port of its own: the plain one has clients that do not know its authority."""
+    return _encrypted(replace(one, port=by_tls.PORT, port_number=METRICS_PORT))
+
+
+def stack(prefix: str, *, store: bool, echo: bool, memory: bool, tls: bool = False) -> list[Monitor]:
+    """What the stack is there for: replicas (readers and writers), the store, the echo service, the memory.
+
+    Args:
+        prefix: of the stack.
+        store: whether there is a model store.
+        echo: whether there is an echo service.
+        memory: whether there is a memory, whose database tells by TLS in any case.
+        tls: whether the others do.
+    """
     namespace = f"{prefix}-models"
     agents = Monitor(
         AGENTS,
@@ -124,12 +142,12 @@ def stack(prefix: str, *, store: bool, echo: bool, memory: bool) -> list[Monitor
         # Any name of the namespace is in the certificate.
         encrypted=Encrypted(MEMORY_AUTHORITY, f"metrics.{memory_names.namespace(prefix)}.svc"),
     )
-    wanted = ((agents, True), (kept, store), (asked, echo), (remembered, memory))
-    return [one for one, there in wanted if there]
+    ours = [one for one, there in ((agents, True), (kept, store), (asked, echo)) if there]
+    return [*(map(_apart, ours) if tls else ours), *([remembered] if memory else [])]
 
 
-def own(prefix: str, settings: MonitoringSettings) -> list[Monitor]:
-    """The monitoring stack itself."""
+def own(prefix: str, settings: MonitoringSettings, *, tls: bool = False) -> list[Monitor]:
+    """The monitoring stack itself; `tls`: all of it but the collectors, which tell in plain text alone."""
     namespace = names.namespace_of(prefix)
 
     def part(name: str, port: str, number: int, selected: dict[str, str]) -> Monitor:
@@ -149,6 +167,8 @@ def own(prefix: str, settings: MonitoringSettings) -> list[Monitor]:
         if wanted:
             one = part(name, "http", number, names.selector(name, prefix))
             found.append(replace(one, honour=name == names.KUBE_STATE))
+    if tls:
+        found = [_encrypted(one) for one in found]
     if settings.collector.enabled:
         port = names.COLLECTOR_METRICS_PORT
         found.append(part(names.COLLECTOR, "metrics", port, names.selector(names.COLLECTOR, prefix)))
