@@ -21,6 +21,24 @@ MEMORY_AUTHORITY = "memory-authority"
 AUTHORITY_KEY = by_tls.AUTHORITY_KEY
 
 
+_PROCESS = "process_(cpu_seconds_total|max_fds|open_fds|resident_memory_bytes|start_time_seconds)"
+KEPT = {
+    names.PROMETHEUS: "prometheus_(build_info|config_last_reload_successful|notifications_(dropped|errors|sent)_total"
+    "|remote_storage_(bytes|samples_dropped|samples_failed|samples|samples_pending|samples_retried)(_total)?"
+    "|rule_(evaluation_failures_total|group_last_duration_seconds)|target_scrapes_exceeded_sample_limit_total"
+    "|tsdb_(compactions_failed_total|head_samples_appended_total|head_series|retention_limit_bytes"
+    "|storage_blocks_bytes|wal_corruptions_total))",
+    names.ALERTMANAGER: "alertmanager_(alerts|build_info|cluster_members|config_last_reload_successful"
+    "|notifications_(failed_)?total)",
+    names.OPERATOR: "prometheus_operator_(build_info|ready|reconcile_errors_total|reconcile_operations_total|syncs)",
+    # Of these its collectors are chosen already.
+    names.NODE_EXPORTER: "node_.*",
+    names.BLACKBOX: "blackbox_(exporter_config_last_reload_successful|module_unknown_total)",
+}
+"""Part of others to what is kept of the metrics that it has of itself: what rules and dashboards ask, and little more.
+The rest is for those who write these programs."""
+
+
 @dataclass(frozen=True)
 class Encrypted:
     """A target that tells by TLS.
@@ -53,6 +71,7 @@ class Monitor:
         port_number: of the pods, for network policies.
         honour: what the target says of namespace, pod and container is about others, and counts.
         encrypted: by TLS; None for plain HTTP.
+        kept: pattern of the names of metrics; None keeps all.
     """
 
     name: str
@@ -64,6 +83,7 @@ class Monitor:
     server: bool = False
     honour: bool = False
     encrypted: Encrypted | None = None
+    kept: str | None = None
 
     def spec(self) -> dict[str, Any]:
         """Of the PodMonitor."""
@@ -79,12 +99,17 @@ class Monitor:
             "relabelings": relabelings,
             "honorLabels": self.honour,
             **(self.encrypted.endpoint() if self.encrypted is not None else {}),
+            **({"metricRelabelings": [_keep(self.kept)]} if self.kept is not None else {}),
         }
         return {
             "namespaceSelector": {"matchNames": [self.namespace]},
             "selector": {"matchLabels": self.selected},
             "podMetricsEndpoints": [endpoint],
         }
+
+
+def _keep(pattern: str) -> dict[str, Any]:
+    return {"sourceLabels": ["__name__"], "regex": pattern, "action": "keep"}
 
 
 def _encrypted(one: Monitor) -> Monitor:
@@ -151,7 +176,8 @@ def own(prefix: str, settings: MonitoringSettings, *, tls: bool = False) -> list
     namespace = names.namespace_of(prefix)
 
     def part(name: str, port: str, number: int, selected: dict[str, str]) -> Monitor:
-        return Monitor(name, name, namespace, selected, port, number)
+        kept = f"{_PROCESS}|{KEPT[name]}" if name in KEPT else None
+        return Monitor(name, name, namespace, selected, port, number, kept=kept)
 
     found = [
         part(names.OPERATOR, "http", names.OPERATOR_PORT, names.selector(names.OPERATOR, prefix)),

@@ -6,6 +6,7 @@ Not shown: that an operator makes a running Prometheus of it, which tests/drill/
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -17,8 +18,9 @@ from cryptography import x509
 
 from components.cluster import Cluster, ClusterArgs
 from components.metrics_tls import MetricsTls
-from components.monitoring import prometheus, tls
+from components.monitoring import prometheus, scrape, tls
 from components.monitoring.dashboards import BOARDS
+from components.monitoring.rules import rule_groups
 from components.monitoring_stack import MonitoringStack, MonitoringStackArgs
 from components.settings import validate
 from components.settings_monitoring import MonitoringSettings
@@ -370,3 +372,27 @@ def test_without_tls_nothing_of_it_is_made() -> None:
     seen = made(parts={"echo": True, "memory": "an authority"}, **{**BY_TLS, "tls": False})
     assert not [name for name in own(seen) if "metrics-tls" in name or ("authority" in name and "memory" not in name)]
     assert not [name for kind, name in seen if kind.endswith(":Certificates")]
+
+
+def asked() -> set[str]:
+    """Every expression of rules and dashboards."""
+    rules = rule_groups(MonitoringSettings(), {"chat": 2}, {})
+    found = {str(rule["expr"]) for group in rules for rule in group["rules"]}
+    return found | {text for board in BOARDS for text in re.findall(r'"expr": "(.*?)(?<!\\\\)"', board.text())}
+
+
+_NAME = re.compile(r"\b(?:prometheus|alertmanager|node|process|blackbox)_\w+")
+
+
+def test_nothing_is_kept_that_nobody_asks_but_all_that_is_asked() -> None:
+    names = {name for text in asked() for name in _NAME.findall(re.sub(r"\{[^}]*\}", "", text))}
+    assert {"prometheus_tsdb_head_series", "alertmanager_alerts", "node_load5", "process_start_time_seconds"} < names
+    seen = kinds(made(**BY_TLS), ":PodMonitor")
+    patterns: dict[str, str] = {}
+    for part in scrape.KEPT:
+        (endpoint,) = seen[f"m-podmonitor-{part}"]["spec"]["podMetricsEndpoints"]
+        (rule,) = endpoint["metricRelabelings"]
+        assert (rule["sourceLabels"], rule["action"]) == (["__name__"], "keep")
+        patterns[part] = rule["regex"]
+        assert not re.fullmatch(rule["regex"], "go_gc_duration_seconds")
+    assert not [name for name in names if not any(re.fullmatch(one, name) for one in patterns.values())]
