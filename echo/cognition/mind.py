@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from echo.cognition import affect, coherence, lesson, resonance, selfimage, surprise
+from echo.cognition import affect, coherence, judging, lesson, resonance, selfimage, surprise
 from echo.cognition.affect import AffectReader, LexiconReader
 from echo.cognition.coherence import Coherence
-from echo.cognition.condition import Condition, condition_of
+from echo.cognition.condition import Condition, condition_of, told
 from echo.cognition.emotion import Tempo, moved_by
 from echo.cognition.extracting import Extractor
 from echo.cognition.lesson import Impression, Lesson
@@ -25,6 +25,7 @@ from echo.memory import (
     ForgettingReport,
     Goal,
     GoalState,
+    Judged,
     Keeping,
     MemoryKind,
     MemorySpace,
@@ -33,7 +34,7 @@ from echo.memory import (
     Snapshot,
     WalkRequest,
 )
-from echo.mind import Lived, Message, MindState, Preparation, Rested, SelfLayer
+from echo.mind import Lived, Message, MindState, Preparation, Rested, SelfLayer, Verdict
 
 _ASKED = 8_192
 _FEW_WORDS = 3
@@ -180,6 +181,7 @@ class Mind:
         condition = condition_of(state, now)
         if condition.experiences % _SELF_EVERY == 1:
             await self._look_at_self(space, condition)
+        await judging.judge_late(space, lived, now, self._tempo)
         return Lesson(
             memories=tuple(memories),
             experience=experience,
@@ -196,6 +198,15 @@ class Mind:
             disputed=disputed,
             rounds=rounds,
         )
+
+    async def judge(self, space: MemorySpace, verdict: Verdict, now: datetime) -> Judged:
+        """Take what somebody says of an answer: memories, patterns, feeling and quality follow.
+
+        Raises:
+            UnknownTurnError: the turn was neither kept nor learned from, or not yet.
+            ForeignTurnError: the answer was given to somebody else.
+        """
+        return await judging.judge(space, verdict, now, self._tempo)
 
     async def rest(self, space: MemorySpace, now: datetime) -> Rest | None:
         """Consolidate and forget what is due; None where nothing is. For a loop in the background.
@@ -256,7 +267,7 @@ class Mind:
         kinds = await space.kinds()
         stats = await space.stats()
         counted = replace(condition, patterns=stats.patterns, memories={str(kind): n for kind, n in kinds.items()})
-        return replace(_told(counted, now), experiences=stats.experiences)
+        return replace(told(counted, now), experiences=stats.experiences)
 
     async def coherence(self, space: MemorySpace, now: datetime) -> Coherence:
         """Measure the whole space now, each part by itself; reads every edge."""
@@ -269,7 +280,7 @@ class Mind:
     ) -> list[MindState]:
         """Return what it was like, oldest first, evenly thinned to so many points."""
         found = await space.states_between(since=since, until=until, points=points)
-        return [_told(condition_of(one, one.taken_at), one.taken_at) for one in found]
+        return [told(condition_of(one, one.taken_at), one.taken_at) for one in found]
 
     async def self_image(self, space: MemorySpace, now: datetime) -> list[SelfLayer]:
         """Return what it takes itself to be, made anew from what is remembered."""
@@ -372,20 +383,6 @@ def asked(messages: Sequence[Message]) -> str:
 def _pull(goal: Goal, relevance: float) -> float:
     """How much a goal is worth saying now: its priority, up to twice that where it is being spoken of."""
     return goal.priority * (1 + relevance)
-
-
-def _told(condition: Condition, now: datetime) -> MindState:
-    return MindState(
-        at=now,
-        emotion=condition.feeling.emotion if condition.felt else None,
-        coherence=condition.coherence.value,
-        resonance=condition.resonance,
-        load=condition.load,
-        rate=condition.rate,
-        experiences=condition.experiences,
-        patterns=condition.patterns,
-        memories=condition.memories,
-    )
 
 
 def _outline(snapshot: Snapshot) -> dict[str, float]:

@@ -15,6 +15,7 @@ from echo.memory import (
     encode,
     forgetting,
     goals,
+    judging,
     learning,
     listing,
     overview,
@@ -30,6 +31,7 @@ from echo.memory.agreement import Agreement, Backlog, Disputes, GivenUp
 from echo.memory.consolidation import ConsolidationPolicy
 from echo.memory.context import Context
 from echo.memory.embedder import Embedder
+from echo.memory.judging import Answer, Judged, Judgement
 from echo.memory.kinds import MemoryKind, PatternKind
 from echo.memory.life import (
     Conversation,
@@ -355,6 +357,37 @@ class MemorySpace:
     async def patterns(self, *, kind: PatternKind | None = None, limit: int = 100) -> list[Pattern]:
         """Patterns, strongest first."""
         return await learning.patterns(self._context, kind, limit)
+
+    async def experience_of_key(self, key: str) -> Experience | None:
+        """The experience that was recorded with this idempotency key; None where none was, or it is gone."""
+        return await learning.experience_of_key(self._context, key)
+
+    # Judgements
+
+    async def answer(self, conversation: str, *, number: int | None = None) -> Answer:
+        """The answer of a conversation with a number, or to the turn with it; the last one where None.
+
+        Raises:
+            UnknownConversationError: it is not there.
+            UnknownTurnError: there is no such turn, or it was kept before answers could be judged.
+        """
+        return await judging.answer(self._context, conversation, number)
+
+    async def judge(self, judgement: Judgement) -> Judged:
+        """Take what somebody says of an answer: its memories move, and what was learned from it is corrected.
+
+        Idempotent: the same judgement again changes nothing. Another one of the same turn takes its place: what the
+        first one moved is taken back. Memories and an experience that are named later are taken in then.
+        """
+        return await judging.judge(self._context, judgement, self._fading.access_gain)
+
+    async def judgement(self, turn: str) -> Judgement | None:
+        """What was said of the answer to a request, without shares and observations; None where nothing was."""
+        return await judging.judgement(self._context, turn)
+
+    async def quality(self) -> float | None:
+        """How good answers were lately, -1 to 1; None where nobody said."""
+        return await judging.lately(self._context)
 
     # What the self was like
 
