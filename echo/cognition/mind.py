@@ -137,9 +137,10 @@ class Mind:
 
     async def _beside(self, space: MemorySpace, now: datetime) -> tuple[Condition, list[Goal], SelfLayer]:
         """State, goals, identity. One after the other: many requests at once share few connections."""
-        state = await self._condition(space, now)
-        goals = await space.goals(state=GoalState.OPEN)
-        told = await space.page(PageRequest(kinds=[MemoryKind.AUTOBIOGRAPHICAL], limit=_TOLD))
+        async with space.together():
+            state = await self._condition(space, now)
+            goals = await space.goals(state=GoalState.OPEN)
+            told = await space.page(PageRequest(kinds=[MemoryKind.AUTOBIOGRAPHICAL], limit=_TOLD))
         return state, goals, selfimage.self_image(Material(told=told.memories, condition=state))[0]
 
     # After the reply

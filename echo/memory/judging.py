@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from echo.memory import database, learning
+from echo.memory.checks import Checker
 from echo.memory.context import Context
 from echo.memory.crediting import importance_after, quality, strength_after
 from echo.memory.errors import UnknownConversationError, UnknownTurnError
@@ -81,9 +82,11 @@ async def judge(context: Context, given: Judgement, access_gain: float) -> Judge
     value = checker.number("value", given.value, -1, 1)
     reason = checker.text("reason", given.reason, most_bytes=_REASON_BYTES)
     checker.label("conversation", given.conversation)
+    experience = checker.identifier("experience", given.experience)
     checker.identifiers("shares", given.shares)
-    shares = {one: checker.number(f"shares[{one}]", share, 0, 1) for one, share in given.shares.items()}
-    ready = [learning.check(checker, f"observations[{i}]", one) for i, one in enumerate(given.observations)]
+    shares = _shares(checker, given.shares)
+    seen: list[Observation] = checker.many("observations", given.observations, Observation)
+    ready = [learning.check(checker, f"observations[{i}]", one) for i, one in enumerate(seen)]
     checker.done()
     now = context.clock()
     async with context.transaction() as (connection, row):
@@ -96,24 +99,29 @@ async def judge(context: Context, given: Judgement, access_gain: float) -> Judge
             UUID(key): (float(by[0]), float(by[1])) for key, by in _document(before.moved).items()
         }
         memories = await _move(connection, space, moved, shares, value, access_gain, again=other)
-        patterns = 0
-        if given.experience is not None:
-            patterns = await _correct(connection, space, given.experience, ready, value)
+        patterns = None if experience is None else await _correct(connection, space, experience, ready, value)
+        if patterns is None:
+            # It may have been purged meanwhile.
+            experience = None
         changed = (
             fresh
             or other
             or reason != before.reason
             or any(one not in moved for one in memories.moved)
-            or given.experience not in {None, before.experience}
+            or experience not in {None, before.experience}
         )
         if changed:
             await database.run(
                 connection, _KEEP, space=space, turn=turn, value=value, reason=reason, now=now,
-                revision=before.revision + int(other), experience=given.experience, conversation=given.conversation,
+                revision=before.revision + int(other), experience=experience, conversation=given.conversation,
                 moved=json.dumps({str(one): by for one, by in memories.moved.items()}),
             )  # fmt: skip
     return Judged(
-        value=value, revision=before.revision + int(other), changed=changed, memories=memories.now, patterns=patterns
+        value=value,
+        revision=before.revision + int(other),
+        changed=changed,
+        memories=memories.now,
+        patterns=patterns if patterns is not None else 0,
     )
 
 
@@ -215,16 +223,30 @@ async def _correct(
     experience: UUID,
     observations: Sequence[Observation],
     value: float,
-) -> int:
-    """Note how an experience went; what was learned from it already is corrected by the difference."""
+) -> int | None:
+    """Note how an experience went; what was learned from it already is corrected by the difference.
+
+    Returns:
+        How many patterns were corrected; None where there is no such experience.
+    """
     found = await database.one(connection, _EXPERIENCE, space=space, id=experience)
-    if found is None or (found.feedback is not None and abs(found.feedback - value) <= _SAME):
+    if found is None:
+        return None
+    if found.feedback is not None and abs(found.feedback - value) <= _SAME:
         return 0
     await database.run(connection, _TELL, space=space, id=experience, value=value)
     if found.consolidated_at is None:
         return 0
     counted = found.feedback if found.feedback is not None else UNSAID
     return await learning.correct_in(connection, space, observations, counted, value)
+
+
+def _shares(checker: Checker, given: object) -> dict[UUID, float]:
+    if not isinstance(given, Mapping):
+        checker.fault("shares", "must be a mapping of memories' ids to numbers from 0 to 1")
+        return {}
+    pairs = cast("Mapping[object, object]", given).items()
+    return {one: checker.number(f"shares[{one}]", share, 0, 1) for one, share in pairs if isinstance(one, UUID)}
 
 
 def _document(given: object) -> dict[str, list[float]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -93,6 +94,13 @@ class MemorySpace:
     def name(self) -> str:
         """The space's name."""
         return self._context.name
+
+    def together(self) -> AbstractAsyncContextManager[None]:
+        """Make the reads of a block one transaction; for calls one after the other in one task.
+
+        Where one fails, those after it in the block do too.
+        """
+        return self._context.together()
 
     async def info(self) -> SpaceInfo:
         """Its model, width and language."""
