@@ -24,6 +24,8 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(500)]
 
 STREAMS, EVENTS, EVERY_S = 40, 40, 0.25
 """Each stream takes 10 s, and as many run at any moment."""
+SERVERS = [f"fake-{number}" for number in range(STREAMS // 2)]
+"""One process under many names: each replica of the service gives an adopted server two requests at once."""
 PORT = 11434
 ROLLED_S = 240
 _ROOM = {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"cpu": "1", "memory": "256Mi"}}
@@ -47,18 +49,20 @@ class Rolling:
         fake = pod("fake", {"app": "fake"}, run, image=image("echo"), resources=_ROOM)
         self.kube.create(f"/api/v1/namespaces/{self.apart}/pods", fake)
         service = {"selector": {"app": "fake"}, "ports": [{"port": PORT, "protocol": "TCP"}]}
-        self.kube.create(f"/api/v1/namespaces/{self.apart}/services", {"metadata": {"name": "fake"}, "spec": service})
+        for name in SERVERS:
+            made = {"metadata": {"name": name}, "spec": service}
+            self.kube.create(f"/api/v1/namespaces/{self.apart}/services", made)
         self.kube.wait_ready(self.apart, "fake")
         self.deploy("512Mi")
 
     def deploy(self, memory: str) -> None:
         """Deploy; another limit of memory is another template of the pods."""
         resources = {"requests": {"cpu": "20m", "memory": "128Mi"}, "limits": {"cpu": "2", "memory": memory}}
-        url = f"http://fake.{self.apart}.svc.cluster.local:{PORT}"
         self.stack.configure(
             {
-                # Two streams at once are given to each server whose settings are its own.
-                "servers": [{"name": f"fake-{number}", "url": url} for number in range(STREAMS // 2)],
+                "servers": [
+                    {"name": name, "url": f"http://{name}.{self.apart}.svc.cluster.local:{PORT}"} for name in SERVERS
+                ],
                 "modelStore": {"enabled": False},
                 "echo": {
                     "enabled": True,
