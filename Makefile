@@ -14,6 +14,7 @@ up: ## tools, cluster, images, models, `pulumi up` of the dev stack, and a first
 
 # The question goes by the environment: on a command line the shell would read its quotes and dollar signs.
 ask: export ECHORATOR_QUESTION = $(value Q)
+ask: export ECHORATOR_SPACE = $(value SPACE)
 ask: ## ask the model: make ask Q="What is the capital of France?"
 	@$(ECHO) ask
 

@@ -8,9 +8,11 @@ from datetime import datetime
 from typing import Any
 
 from echo.beside import beside
+from echo.cognition.judging import judgement_of
 from echo.memory import (
     ForgettingReport,
     Hit,
+    Judged,
     Keeping,
     Memory,
     MemoryKind,
@@ -20,8 +22,9 @@ from echo.memory import (
     PageRequest,
     Query,
 )
+from echo.memory.extraction import observations_of
 from echo.memory.limits import Limits
-from echo.mind import Claim, Emotion, Learned, Lived, Message, MindState, Preparation, Rested, SelfLayer
+from echo.mind import Claim, Emotion, Learned, Lived, Message, MindState, Preparation, Rested, SelfLayer, Verdict
 from echo.telemetry import span
 
 __all__ = ["PlainMind", "asked", "cited", "fitting", "forgotten"]
@@ -99,6 +102,23 @@ class PlainMind:
             await space.save_state(_document(await self.state(space, now)), reason="turn")
         return Learned(memories=(encoded.id,), experience=experience)
 
+    async def judge(self, space: MemorySpace, verdict: Verdict, now: datetime) -> Judged:
+        """Take what somebody says of an answer: what was recalled for it moves, its patterns are corrected."""
+        del now
+        experience = await space.experience_of_key(f"turn-{verdict.key}")
+        # The turn's one memory comes first, and holds what was said; the answer is none of its own here.
+        own = experience.memory_ids[0] if experience is not None and experience.memory_ids else None
+        return await space.judge(
+            await judgement_of(
+                space,
+                verdict,
+                experience,
+                own=lambda one: one.id == own,
+                answers=lambda _: False,
+                observe=observations_of,
+            )
+        )
+
     async def rest(self, space: MemorySpace, now: datetime) -> Rested:
         """Consolidate and forget, each time."""
         del now
@@ -115,6 +135,7 @@ class PlainMind:
         return MindState(
             at=now,
             emotion=_mean(latest),
+            quality=await space.quality(),
             experiences=stats.experiences,
             patterns=stats.patterns,
             memories={str(kind): number for kind, number in (await space.kinds()).items()},
@@ -205,6 +226,7 @@ def _document(state: MindState) -> dict[str, Any]:
     emotion = state.emotion
     return {
         "emotion": None if emotion is None else asdict(emotion),
+        "quality": state.quality,
         "experiences": state.experiences,
         "patterns": state.patterns,
         "memories": dict(state.memories),
@@ -216,6 +238,7 @@ def _state_of(at: datetime, content: Mapping[str, Any]) -> MindState:
     return MindState(
         at=at,
         emotion=None if emotion is None else Emotion(**emotion),
+        quality=content.get("quality"),
         experiences=int(content.get("experiences", 0)),
         patterns=int(content.get("patterns", 0)),
         memories={str(kind): int(number) for kind, number in dict(content.get("memories", {})).items()},

@@ -65,9 +65,18 @@ def build() -> None:
 def ask(
     question: Annotated[str, typer.Argument(envvar="ECHORATOR_QUESTION", help="What to ask.")] = upping.QUESTION,
     model: Annotated[str | None, typer.Option(help="Which model; the first that can chat by default.")] = None,
+    space: Annotated[
+        str | None, typer.Option(envvar="ECHORATOR_SPACE", help="Of memories; the key's own by default.")
+    ] = None,
 ) -> None:
-    """Ask a deployed model; the answer is streamed."""
-    asking.ask(current().pulumi(), question or upping.QUESTION, model=model, console=Console(highlight=False))
+    """Ask the echo service, or else a deployed model; the answer is streamed."""
+    asking.ask(
+        current().pulumi(),
+        question or upping.QUESTION,
+        model=model,
+        space=space or None,
+        console=Console(highlight=False),
+    )
 
 
 @app.command()

@@ -37,6 +37,8 @@ class Condition:
     rate: float | None = None
     surprise: float | None = None
     """Of the last turn."""
+    quality: float | None = None
+    """Of answers, by those who judged them, -1 to 1."""
     coherence: Coherence = field(default_factory=Coherence)
     load: float | None = None
     experiences: int = 0
@@ -61,6 +63,7 @@ class Condition:
             resonance=self.resonance,
             load=self.load,
             rate=self.rate,
+            quality=self.quality,
             experiences=self.experiences,
             patterns=self.patterns,
             memories=self.memories,
@@ -91,6 +94,7 @@ class Condition:
             "congruence": self.congruence,
             "rate": self.rate,
             "surprise": self.surprise,
+            "quality": self.quality,
             "coherence": asdict(self.coherence),
             "load": self.load,
             "experiences": self.experiences,
@@ -122,6 +126,7 @@ def condition_of(snapshot: Snapshot | None, now: datetime) -> Condition:
         congruence=_share(content, "congruence"),
         rate=_share(content, "rate"),
         surprise=_share(content, "surprise"),
+        quality=_signed(content, "quality"),
         coherence=Coherence(
             facts=_share(coherence, "facts"), identity=_share(coherence, "identity"), goals=_share(coherence, "goals")
         ),
@@ -165,6 +170,11 @@ def _number(content: Mapping[str, Any], name: str) -> float | None:
 def _share(content: Mapping[str, Any], name: str) -> float | None:
     found = _number(content, name)
     return None if found is None else min(1.0, max(0.0, found))
+
+
+def _signed(content: Mapping[str, Any], name: str) -> float | None:
+    found = _number(content, name)
+    return None if found is None else min(1.0, max(-1.0, found))
 
 
 def _count(content: Mapping[str, Any], name: str) -> int:

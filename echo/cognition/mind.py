@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from echo.cognition import affect, coherence, lesson, resonance, selfimage, surprise
+from echo.cognition import affect, coherence, judging, lesson, resonance, selfimage, surprise
 from echo.cognition.affect import AffectReader, LexiconReader
 from echo.cognition.coherence import Coherence
 from echo.cognition.condition import Condition, condition_of
@@ -26,6 +26,7 @@ from echo.memory import (
     Goal,
     GoalState,
     Hit,
+    Judged,
     Keeping,
     MemoryKind,
     MemorySpace,
@@ -34,7 +35,7 @@ from echo.memory import (
     Snapshot,
     WalkRequest,
 )
-from echo.mind import Lived, Message, MindState, Preparation, Rested, SelfLayer
+from echo.mind import Lived, Message, MindState, Preparation, Rested, SelfLayer, Verdict
 from echo.plain import forgotten
 from echo.telemetry import span
 
@@ -140,9 +141,10 @@ class Mind:
     async def _beside(self, space: MemorySpace, now: datetime) -> tuple[Condition, list[Goal], SelfLayer]:
         """State, goals, identity. One after the other: many requests at once share few connections."""
         with span("mind"):
-            state = await self._condition(space, now)
-            goals = await space.goals(state=GoalState.OPEN)
-            told = await space.page(PageRequest(kinds=[MemoryKind.AUTOBIOGRAPHICAL], limit=_TOLD))
+            async with space.together():
+                state = await self._condition(space, now)
+                goals = await space.goals(state=GoalState.OPEN)
+                told = await space.page(PageRequest(kinds=[MemoryKind.AUTOBIOGRAPHICAL], limit=_TOLD))
         return state, goals, selfimage.self_image(Material(told=told.memories, condition=state))[0]
 
     # After the reply
@@ -186,6 +188,7 @@ class Mind:
         condition = condition_of(state, now)
         if condition.experiences % _SELF_EVERY == 1:
             await self._look_at_self(space, condition)
+        await judging.judge_late(space, lived, now, self._tempo)
         return Lesson(
             memories=tuple(memories),
             experience=experience,
@@ -202,6 +205,15 @@ class Mind:
             disputed=disputed,
             rounds=rounds,
         )
+
+    async def judge(self, space: MemorySpace, verdict: Verdict, now: datetime) -> Judged:
+        """Take what somebody says of an answer: memories, patterns, feeling and quality follow.
+
+        Raises:
+            UnknownTurnError: the turn was neither kept nor learned from, or not yet.
+            ForeignTurnError: the answer was given to somebody else.
+        """
+        return await judging.judge(space, verdict, now, self._tempo)
 
     async def rest(self, space: MemorySpace, now: datetime) -> Rest | None:
         """Consolidate and forget what is due; None where nothing is. For a loop in the background.

@@ -214,8 +214,8 @@ class Learner:
         await space.add_turns(
             lived.conversation,
             [
-                NewTurn(role="user", content=fitting(said), at=at, recalled=task.recalled),
-                NewTurn(role="assistant", content=fitting(lived.output), at=now),
+                NewTurn(role="user", content=fitting(said), at=at, recalled=task.recalled, request=lived.key),
+                NewTurn(role="assistant", content=fitting(lived.output), at=now, request=lived.key),
             ],
             model=lived.model[:128],
             owner=lived.speaker,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import numpy as np
@@ -299,3 +300,34 @@ async def test_who_is_named_is_heard_first(space: MemorySpace) -> None:
     assert found.hits[0].score == pytest.approx(found.hits[0].why.fused * 1.2)
     off = await space.retrieve(query, weights=RetrievalWeights(source=0.0))
     assert {hit.why.source for hit in off.hits} == {1.0}
+
+
+async def test_a_space_that_is_in_no_statistics_yet_is_read_once(store: MemoryStore, urls: Urls) -> None:
+    """Rows are counted, not time: 300 memories are to be read some times over, not each with each."""
+    await store.create_space("fresh")
+    space = store.space("fresh")
+    await space.encode([NewMemory(content=f"note {i}") for i in range(300)])
+
+    async def read() -> int:
+        connection = await connect(urls.superuser, timeout=60)
+        try:
+            # What a session counted comes to the others a moment after it is idle, or at once where it ends.
+            return int(
+                await connection.fetchval(
+                    "SELECT idx_tup_fetch + seq_tup_read FROM pg_stat_user_tables WHERE schemaname = 'echo' "
+                    "AND relname = 'memories'"
+                )
+            )
+        finally:
+            await connection.close()
+
+    query = Query(text="unlike", embedding=UNLIKE, limit=5, arms=[Arm.VECTOR], touch=False)
+    assert len((await space.retrieve(query)).hits) == 5
+    await store.close()
+    found = 0
+    for _ in range(600):
+        found = await read()
+        if found >= 300:
+            break
+        await asyncio.sleep(0.1)
+    assert 300 <= found < 10_000
