@@ -33,7 +33,6 @@ ENCRYPTED = "RCLONE"
 """How each file begins that rclone has encrypted."""
 GATEWAY = "memory-backups-0"
 ARCHIVED = "SELECT coalesce(last_archived_wal, '') FROM pg_stat_archiver"
-FAILED = "SELECT failed_count FROM pg_stat_archiver"
 NOW_AT = "SELECT pg_walfile_name(pg_current_wal_insert_lsn())"
 PLAIN = ("memory", "wals", "base", "data", "backup", ".gz", ".tar", "0000")
 
@@ -45,13 +44,17 @@ def bucket(kube: Kube, run_name: str) -> Iterator[Bucket]:
 
 
 @pytest.fixture(scope="module")
-def cli(engine: Engine, run_name: str, bucket: Bucket, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CliStack]:
+def cli(
+    engine: Engine, kube: Kube, run_name: str, bucket: Bucket, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[CliStack]:
     with made_stacks(CliStack, engine, run_name, tmp_path_factory) as make:
         stack = make("out")
-        stack.configure(settings(backups={"enabled": True, "bucket": bucket.settings()}, redis={"enabled": False}))
+        stack.configure(settings(backups={"enabled": True, "bucket": bucket.settings()}))
         with bucket.keys_given(names.namespace(stack.name)):
             stack.up()
         yield stack
+        # Else its database waits two minutes for a gateway that went before it.
+        _lose_namespace(kube, names.namespace(stack.name))
 
 
 @pytest.fixture
@@ -79,30 +82,26 @@ def test_what_lies_in_the_bucket_says_nothing(cli: CliStack, bucket: Bucket, kub
 def test_the_bucket_is_away_for_some_minutes(
     cli: CliStack, bucket: Bucket, reader: MemoryClient, kube: Kube, table: Table
 ) -> None:
+    """`make drill` has it before the loss, whose restore must bring what was written meanwhile."""
     turn = table.turn(f"The bucket away for {AWAY_S:.0f} s under writes")
     restarts = _restarts(kube, reader.namespace)
-    failed = int(reader.sql(FAILED, who="reader"))
     written = 600
     with memory_service(kube, reader.kubeconfig, cli.namespace) as service:
         turn.fault()
         with bucket.away():
+            first = reader.sql(NOW_AT, who="reader")
             until = time.monotonic() + AWAY_S
-            while time.monotonic() < until or int(reader.sql(FAILED, who="reader")) == failed:
-                assert time.monotonic() < until + 600, "archiving never failed"
+            while time.monotonic() < until or reader.sql(NOW_AT, who="reader") == first:
+                assert time.monotonic() < until + 600, "no segment was finished"
                 assert remember(service, written, written + 50).new == 50
                 written += 50
+            assert reader.sql(ARCHIVED, who="reader") < first
         last = reader.sql(NOW_AT, who="reader")
         wait_for("what was written meanwhile is archived", lambda: reader.sql(ARCHIVED, who="reader") >= last, 600)
         turn.over()
     assert _restarts(kube, reader.namespace) == restarts
-    done = cli.run("drill", "--json", limit_s=LIMIT_S)
-    assert done.code == Exit.DONE, done.stdout + done.stderr
-    told = done.document
-    assert told["ok"] is True
-    turn.saw(
-        f"{written - 600} memories meanwhile, all in the archive after it; a drill: {told['rows']} rows, "
-        f"RPO {told['rpoSeconds']:.0f} s, RTO {told['rtoSeconds']:.0f} s"
-    )
+    # The restore after the loss brings them back.
+    turn.saw(f"{written - 600} memories meanwhile, all in the archive after it")
     turn.right()
 
 
@@ -144,9 +143,7 @@ def test_all_is_lost_but_the_bucket_and_the_exported_state(
     exported = cli.state()
     turn.fault()
     for lost in (space, cli.namespace):
-        kube.delete(f"/api/v1/namespaces/{lost}")
-    for lost in (space, cli.namespace):
-        kube.delete_namespace(lost, 400)
+        _lose_namespace(kube, lost)
     _lose_what_is_everywhere(kube, cli.name)
     cli.lose_state()
     cli.bring_state(exported)
@@ -184,6 +181,19 @@ def _begin_again(kube: Kube, namespace: str) -> None:
         return found is not None and found["metadata"]["uid"] != old["metadata"]["uid"]
 
     wait_for("another gateway begins", other, 240)
+
+
+def _lose_namespace(kube: Kube, namespace: str) -> None:
+    """With no time for anybody in it to end well."""
+    kube.delete(f"/api/v1/namespaces/{namespace}")
+
+    def gone() -> bool:
+        pods = f"/api/v1/namespaces/{namespace}/pods"
+        for one in kube.items(pods):
+            kube.delete(f"{pods}/{one['metadata']['name']}", grace_s=0)
+        return kube.get(f"/api/v1/namespaces/{namespace}") is None
+
+    wait_for(f"the namespace {namespace} is gone", gone, 400)
 
 
 def _lose_what_is_everywhere(kube: Kube, prefix: str) -> None:

@@ -41,13 +41,13 @@ class Bucket:
         self._host = f"s3.{namespace}.svc"
         self._core = f"/api/v1/namespaces/{namespace}"
         self._set = f"/apis/apps/v1/namespaces/{namespace}/statefulsets/s3"
-        self._authority = authority("bucket", dt.datetime.now(tz=dt.UTC))
-        self._keys = {"access-key-id": secrets.token_hex(8), "secret-access-key": secrets.token_hex(16)}
+        self.authority = authority("bucket", dt.datetime.now(tz=dt.UTC))
+        self.keys = {"access-key-id": secrets.token_hex(8), "secret-access-key": secrets.token_hex(16)}
 
     def __enter__(self) -> Self:
-        leaf = issue(self._authority, [self._host], dt.datetime.now(tz=dt.UTC))
+        leaf = issue(self.authority, [self._host], dt.datetime.now(tz=dt.UTC))
         self._kube.create("/api/v1/namespaces", {"metadata": {"name": self.namespace}})
-        data = {**self._keys, "tls.crt": leaf.certificate, "tls.key": leaf.key}
+        data = {**self.keys, "tls.crt": leaf.certificate, "tls.key": leaf.key}
         self._kube.create(f"{self._core}/secrets", {"metadata": {"name": "keys"}, "stringData": data})
         service = {"selector": _LABELS, "ports": [{"port": PORT}]}
         self._kube.create(f"{self._core}/services", {"metadata": {"name": "s3"}, "spec": service})
@@ -86,7 +86,7 @@ class Bucket:
                     400,
                 )
                 assert found["status"]["phase"] == "Active"
-                data = {**self._keys, "ca.crt": self._authority.certificate}
+                data = {**self.keys, "ca.crt": self.authority.certificate}
                 path = f"/api/v1/namespaces/{namespace}/secrets"
                 self._kube.create(path, {"metadata": {"name": SECRET}, "stringData": data})
             except AssertionError as error:
@@ -123,7 +123,7 @@ class Bucket:
             self._take("of-another")
             yield
         finally:
-            self._take(self._keys["secret-access-key"])
+            self._take(self.keys["secret-access-key"])
 
     @contextmanager
     def missing(self) -> Generator[None]:
@@ -148,7 +148,7 @@ def _stateful_set() -> dict[str, Any]:
         "image": image("rclone"),
         "command": ["sh", "-c", _SERVE],
         "env": [{"name": "RCLONE_CONFIG", "value": ""}],
-        "readinessProbe": {"tcpSocket": {"port": PORT}, "periodSeconds": 1},
+        "readinessProbe": {"tcpSocket": {"port": PORT}, "periodSeconds": 2},
         "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}},
         "securityContext": pod_security.CONTAINER,
         "volumeMounts": [

@@ -63,7 +63,12 @@ def test_a_gateway_that_is_ready_serves_whatever_was_before() -> None:
 
 
 def test_a_gateway_that_runs_tells_its_last_error() -> None:
-    log = "2027/01/31 12:00:00 ERROR : a: first\n2027/01/31 12:00:01 ERROR : b: api error AccessDenied\nNOTICE: on\n"
+    log = (
+        "2027/01/31 12:00:00 ERROR : a: first\n"
+        "2027/01/31 12:00:01 ERROR : b: api error AccessDenied\n"
+        "2027/01/31 12:00:01 ERROR : serve s3: InternalError\n"
+        "2027/01/31 12:00:02 NOTICE: on\n"
+    )
     assert gateway.complaint(store(READY, log)) == "the gateway of backups says: b: api error AccessDenied"
 
 
