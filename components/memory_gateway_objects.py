@@ -5,6 +5,7 @@ stack's state.
 """
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from components import memory_names as names
 from components import pod_security, workload
@@ -13,6 +14,8 @@ from components.sizes import Size
 
 BUCKET = "memory"
 
+_HTTPS = 443
+
 _TLS = "/etc/gateway/tls"
 _KEYS = "/etc/gateway/keys"
 _CREDENTIALS = "/etc/gateway/credentials"
@@ -20,6 +23,10 @@ _BUCKET = "/etc/gateway/bucket"
 
 # Without a cache nothing is acknowledged that is not written.
 _SERVE = "--vfs-cache-mode off --dir-cache-time 5s --log-level NOTICE"
+
+# Else a bucket that is not there would be told by the database's log alone, and never by a deploy. The slash makes it a
+# listing, whose refusal says why; it would begin with a HEAD, whose refusal has no words.
+_LOOK = "rclone lsf --max-depth 1 --retries 1 --timeout 30s"
 
 
 def size(storage: str) -> Size:
@@ -47,8 +54,17 @@ export RCLONE_CONFIG_VAULT_PASSWORD=$(obscured password)
 export RCLONE_CONFIG_VAULT_PASSWORD2=$(obscured salt)
 export RCLONE_AUTH_KEY="\\"$(key access-key-id),$(key secret-access-key)\\""
 if [ -d {_BUCKET} ]; then
+  refused() {{ echo "the bucket ${{RCLONE_CONFIG_VAULT_REMOTE#store:}} at $RCLONE_CONFIG_STORE_ENDPOINT: $1"; exit 1; }}
+  for one in access-key-id secret-access-key; do
+    [ -s {_BUCKET}/$one ] || refused "its Secret has no $one"
+  done
   export RCLONE_CONFIG_STORE_ACCESS_KEY_ID=$(cat {_BUCKET}/access-key-id)
   export RCLONE_CONFIG_STORE_SECRET_ACCESS_KEY=$(cat {_BUCKET}/secret-access-key)
+  if [ -s {_BUCKET}/ca.crt ]; then export RCLONE_CA_CERT={_BUCKET}/ca.crt; fi
+  told=$({_LOOK} "$RCLONE_CONFIG_VAULT_REMOTE/" 2>&1 >/dev/null) || case "$told" in
+    *"directory not found"*) refused "there is none of this name" ;;
+    *) refused "${{told##*last error was: }}" ;;
+  esac
 fi
 rclone mkdir vault:{BUCKET}
 exec rclone serve s3 vault: --addr :{names.GATEWAY_PORT} --cert {_TLS}/tls.crt --key {_TLS}/tls.key {_SERVE}
@@ -74,18 +90,28 @@ def environment(bucket: BackupBucketSettings | None) -> dict[str, str]:
         "RCLONE_CONFIG_STORE_REGION": bucket.region,
         # The bucket is there; a key that may write to it need not be one that may make buckets.
         "RCLONE_CONFIG_STORE_NO_CHECK_BUCKET": "true",
+        # An upload is held in memory while it is tried again: the database does that too, and keeps what it sends.
+        "RCLONE_CONTIMEOUT": "15s",
+        "RCLONE_LOW_LEVEL_RETRIES": "3",
+        # The time that S3 lists; the one that rclone keeps would be one request more for each file in a listing.
+        "RCLONE_USE_SERVER_MODTIME": "true",
     }
 
 
-def network_policy(prefix: str, bucket: BackupBucketSettings | None, *, port: int = 443) -> dict[str, Any]:
-    """In: the database. Out: the bucket, where there is one."""
+def network_policy(prefix: str, bucket: BackupBucketSettings | None) -> dict[str, Any]:
+    """In: the database. Out: the bucket, where there is one, at its endpoint's port."""
     database = {"podSelector": {"matchLabels": names.database_pods(prefix)}}
     return {
         "podSelector": {"matchLabels": names.pod_labels(prefix, "backups")},
         "policyTypes": ["Ingress", "Egress"],
         "ingress": [{"from": [database], "ports": workload.tcp(names.GATEWAY_PORT)}],
-        "egress": [] if bucket is None else [workload.anywhere(port)],
+        "egress": [] if bucket is None else [workload.anywhere(_port(bucket))],
     }
+
+
+def _port(bucket: BackupBucketSettings) -> int:
+    port = urlsplit(bucket.endpoint).port
+    return _HTTPS if port is None else port
 
 
 def stateful_set(
@@ -127,6 +153,8 @@ def stateful_set(
         "startupProbe": {**probe, "periodSeconds": 1, "failureThreshold": 120},
         "readinessProbe": {**probe, "periodSeconds": 10},
         "livenessProbe": {**probe, "periodSeconds": 20},
+        # Shows in the pod's status why it ended.
+        "terminationMessagePolicy": "FallbackToLogsOnError",
         "resources": size(storage).resources(),
         "securityContext": pod_security.CONTAINER,
         "volumeMounts": [

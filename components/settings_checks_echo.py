@@ -8,7 +8,8 @@ from components.quantity import parse_bytes, parse_cpu
 from components.settings_faults import Fault
 from components.settings_grammar import name_faults, quantity_faults
 from components.settings_raw import Check, Raw, mapping, maps, production, twice
-from echo.auth.keys import SPACE_NAME, parse_public_key
+from echo.auth.keys import parse_public_key
+from echo.names import SPACE_NAME
 
 _LEAST = 1
 _WIDEST = 4000

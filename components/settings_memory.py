@@ -22,7 +22,8 @@ class BackupBucketSettings(Section):
     prefix: str = ""
     region: str = ""
     credentials_secret: str
-    """Secret in the memory's namespace, keys `access-key-id` and `secret-access-key`."""
+    """Secret in the memory's namespace, keys `access-key-id` and `secret-access-key`; `ca.crt` is the authority of an
+    endpoint that no public one vouches for."""
 
 
 class BackupSettings(Section):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cli.exits import CliError
+from cli.memory import gateway
 from cli.memory.place import Store, items, wait_for
 from components import memory_names as names
 
@@ -18,6 +19,7 @@ BEGIN_LIMIT_S = 300.0
 """From the operator's wish to a backup's first step, which takes seconds. An operator that is killed between the two
 never comes back to it, and everything after it waits."""
 _TIMES = 3
+_LOGS = "see the log of the database's pods"
 
 
 @dataclass(frozen=True)
@@ -104,8 +106,9 @@ def make(store: Store, say: Callable[[str], None]) -> Backup:
     """One now, whole. One that the operator forgot is taken back, and asked for again.
 
     Raises:
-        CliError: it failed, or took too long.
+        CliError: the gateway does not run, the backup failed, or it took too long.
     """
+    gateway.serves(store)
     for left in reversed(range(_TIMES)):
         name = begin(store)
         say(f"backup {name} of {store.name} begins")
@@ -141,7 +144,7 @@ def wait(store: Store, name: str, limit_s: float = LIMIT_S) -> Backup:
         elif time.monotonic() - taken_up > BEGIN_LIMIT_S:
             raise NeverBegunError(f"backup {name} was not begun within {BEGIN_LIMIT_S:g} s", "see the operator's log")
         if backup.phase == "failed":
-            raise CliError(f"backup {name} failed: {backup.error}", "see the log of the database's pods")
+            raise CliError(f"backup {name} failed: {backup.error}", gateway.complaint(store) or _LOGS)
         return backup if backup.whole else None
 
     return wait_for(f"backup {name} is whole", look, limit_s)

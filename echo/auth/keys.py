@@ -22,9 +22,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import Field, ValidationError, model_validator
 
 from echo.auth.principal import AuthError, Principal, Role
+from echo.names import SPACE_NAME
 from replica_agent.fields import ConfigError, Strict, faults_of
 
-__all__ = ["SPACE_NAME", "KeyEntry", "KeyFile", "Keys", "digest", "load", "parse_public_key"]
+__all__ = ["KeyEntry", "KeyFile", "Keys", "digest", "load", "parse_public_key"]
 
 SKEW_S = 60
 """How far a signed request's time may be from ours."""
@@ -34,9 +35,6 @@ _SIGNED = re.compile(r"([A-Za-z0-9+/=]{40,200}):([A-Za-z0-9+/=]{80,100})")
 _KIND = b"ssh-ed25519"
 _RAW = 32
 
-
-SPACE_NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
-"""Of a memory space, whole; `echo.memory` has the same, and is not read for keys alone."""
 
 SpaceName = Annotated[str, Field(pattern=f"^{SPACE_NAME.pattern}$")]
 

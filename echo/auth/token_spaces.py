@@ -11,8 +11,8 @@ import hashlib
 from collections.abc import Mapping
 from typing import cast
 
-from echo.auth.keys import SPACE_NAME
 from echo.config.model import OidcConfig
+from echo.names import SPACE_NAME
 
 __all__ = ["claim_of", "own_space", "spaces_of"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -16,8 +15,8 @@ import numpy as np
 from echo.memory.embedder import Vector, vector_problem
 from echo.memory.errors import Fault, InvalidInputError, TooLargeError
 from echo.memory.limits import Limits
+from echo.names import SPACE_NAME
 
-_NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
 _MAX_DEPTH = 32
 _SMALLEST = 1e-37
 
@@ -228,7 +227,7 @@ def space_name(value: object, limits: Limits) -> str:
         InvalidInputError: it is none.
     """
     checker = Checker(limits)
-    if not isinstance(value, str) or _NAME.fullmatch(value) is None:
+    if not isinstance(value, str) or SPACE_NAME.fullmatch(value) is None:
         checker.fault(
             "space", "must be 1 to 63 of the characters a-z, 0-9, dot, underscore and dash, with a letter or digit "
             f"at both ends; is {value[:80]!r}" if isinstance(value, str) else f"must be text, is {_named(value)}"

@@ -25,7 +25,16 @@ from tests.support.memory_client import MemoryClient, memory_client
 from tests.support.memory_service import MemoryService, memory_service
 from tests.support.stack import Engine, LiveStack, made_stacks
 
-_ORDER = ("test_memory_store", "test_kills", "test_faults", "test_restores", "test_instances", "test_full_disk")
+_ORDER = (
+    "test_memory_store",
+    "test_kills",
+    "test_faults",
+    "test_restores",
+    "test_bucket",
+    "test_instances",
+    "test_full_disk",
+    "new_cluster",
+)
 SMALL = {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"cpu": "2", "memory": "1Gi"}}
 
 

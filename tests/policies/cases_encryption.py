@@ -231,7 +231,7 @@ ENCRYPTION: dict[str, Cases] = {
         [named("example.com/v1", "Thing", {"spec": {"steps": [{"run": "curl https://me:hunter2@example.com/"}]}})],
     ),
     "encryption-secret-in-output": single(
-        [output(endpoint="https://example.com", models={"token-count": "3"})],
+        [output(endpoint="https://example.com", models={"token-count": "3"}, **{"memory-secret": "echo-memory"})],
         [output(dbPassword="hunter2hunter2"), output(x={"dsn": "postgres://u:hunter2@db/app"})],
     ),
 }

@@ -154,6 +154,14 @@ def test_a_bucket_takes_the_volume_s_place() -> None:
     assert "s3-keys" in {one.get("secret", {}).get("secretName") for one in pods["template"]["spec"]["volumes"]}
 
 
+@pytest.mark.parametrize(("endpoint", "port"), [("https://s3.example", 443), ("https://s3.example:9000", 9000)])
+def test_the_gateway_may_reach_the_bucket_at_its_port(endpoint: str, port: int) -> None:
+    bucket = BUCKET.model_copy(update={"endpoint": endpoint})
+    found = seen(backups=BackupSettings(enabled=True, bucket=bucket))
+    (rule,) = kinds(found, ":NetworkPolicy")["m-memory-backups"]["spec"]["egress"]
+    assert [one["port"] for one in rule["ports"]] == [port]
+
+
 def test_a_store_begins_as_a_copy() -> None:
     copied = postgres.cluster(
         postgres.Database(

@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from cli.exits import CliError
-from cli.memory import backups, drill, fingerprint
+from cli.memory import backups, drill, fingerprint, gateway
 from cli.memory.fingerprint import Fingerprint, differences
 from cli.memory.place import Store
 from components import memory_names as names
@@ -40,9 +40,15 @@ class Cluster:
     def get(self, path: str) -> dict[str, Any] | None:
         if path.endswith("/log"):
             return self.log
+        if path.endswith(f"/pods/{gateway.POD}"):
+            return {"status": {"conditions": [{"type": "Ready", "status": "True"}]}}
         if path.endswith("/backups"):
             return {"items": [one for key, one in self.objects.items() if "/backups/" in key]}
         return self.objects.get(path)
+
+    def text(self, path: str) -> str:
+        assert gateway.POD in path
+        return ""
 
     def create(self, path: str, body: dict[str, Any], *, manager: str) -> dict[str, Any]:
         assert manager
