@@ -99,7 +99,7 @@ def _another_cluster(folder: Path, bucket: Bucket, kube: Kube, engine: Engine) -
         stack.refresh()
         space = names.namespace(NAME)
         with bucket.keys_given(space):
-            done = stack.run("restore", "--source", "memory", "--yes", "--json", limit_s=LIMIT_S)
+            done = stack.run("restore", "--source", "memory", "--yes", "--skip-preview", "--json", limit_s=LIMIT_S)
         assert done.code == Exit.DONE, done.stderr
         took = time.monotonic() - begun
         with memory_client(kube, engine.kubeconfig, space, store="memory-2") as client:
