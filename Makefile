@@ -14,6 +14,7 @@ up: ## tools, cluster, images, models, `pulumi up` of the dev stack, and a first
 
 # The question goes by the environment: on a command line the shell would read its quotes and dollar signs.
 ask: export ECHORATOR_QUESTION = $(value Q)
+ask: export ECHORATOR_SPACE = $(value SPACE)
 ask: ## ask the model: make ask Q="What is the capital of France?"
 	@$(ECHO) ask
 
@@ -62,7 +63,7 @@ test: static ## every test; starts the local cluster if it does not run
 bench: ## the figures of docs/figures.md, side by side in one run
 	@$(ECHO) bench
 
-drill: ## break things on the local cluster: alerts, the memory store (OF=monitoring or OF=memory for one of them)
+drill: ## break things on the local cluster: alerts, the memory store; follow a trace (OF=monitoring, memory or traces)
 	@$(ECHO) drill $(OF)
 
 pictures: ## the pictures of docs/view.md, taken anew

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import pulumi
 from pulumi.dynamic import Resource
 
+from components import certificates
 from components.certificates_provider import SECRET, CertificatesProvider
 
 
@@ -45,6 +46,13 @@ class Certificates(Resource, module="echorator", name="Certificates"):
                 "ends": None,
             },
             pulumi.ResourceOptions.merge(pulumi.ResourceOptions(additional_secret_outputs=list(SECRET)), opts),
+        )
+
+    @property
+    def ends(self) -> pulumi.Output[int]:
+        """When the first of them ends, or the authority; seconds since 1970."""
+        return pulumi.Output.all(self.trust, self.certificates).apply(
+            lambda found: int(min(certificates.ends(one) for one in (found[0], *found[1].values())).timestamp())
         )
 
     def secret(self, name: str, *, certificate: str = "tls.crt", key: str = "tls.key") -> pulumi.Output[dict[str, str]]:

@@ -50,6 +50,8 @@ class EchoMemoryStore(pulumi.ComponentResource):
     """Name of the Secret beside the models that services sign in with; known once the schema is there."""
     authority: pulumi.Output[str]
     """PEM; signs the certificates of the database, whose metrics are read by TLS too."""
+    certificates_end: pulumi.Output[int]
+    """When the first of its certificates ends, or the authority; seconds since 1970."""
     ready: list[pulumi.Resource]
     """Once these are there, services may sign in."""
 
@@ -88,6 +90,7 @@ class EchoMemoryStore(pulumi.ComponentResource):
             ]
         )
         self.authority = self._tls.trust
+        self.certificates_end = self._tls.ends
         self._space.policy(name, "memory-clients", postgres.client_policy(self._prefix))
         self._parts = MemoryParts(
             name=name,

@@ -32,6 +32,8 @@ class EchoServiceArgs:
     """Whom it stands in front of; those outside of the cluster too."""
     api_server_cidrs: Sequence[str] = ()
     image_digests: Mapping[str, str] = field(default_factory=dict[str, str])
+    metrics_tls: bool = False
+    """It tells its metrics by TLS; `components.metrics_tls` makes the Secret that it mounts."""
 
     @classmethod
     def of(cls, settings: Settings, cluster: Cluster) -> Self:
@@ -42,6 +44,7 @@ class EchoServiceArgs:
             servers=[one for one in settings.servers if one.url is not None or settings.on_primary(one)],
             api_server_cidrs=settings.all_clusters[0].api_server_cidrs,
             image_digests=settings.image_digests,
+            metrics_tls=settings.metrics_tls,
         )
 
 
@@ -72,7 +75,9 @@ class EchoService(pulumi.ComponentResource):
             f"{name}-config",
             # Its name stays, so that a change reaches the running pods, which go on.
             metadata=self._metadata(objects.NAME),
-            data={"config.json": objects.config(settings, args.servers, cluster.namespace)},
+            data={
+                "config.json": objects.config(settings, args.servers, cluster.namespace, metrics_tls=args.metrics_tls)
+            },
             opts=self._inside,
         )
         secret = k8s.core.v1.Secret(
@@ -108,6 +113,7 @@ class EchoService(pulumi.ComponentResource):
                     settings=settings,
                     image=image("echo", args.image_digests),
                     priority=cluster.priority_class("store"),
+                    metrics_tls=args.metrics_tls,
                 )
             ),
             opts=self._after([account, config, secret, policy]),

@@ -11,6 +11,8 @@ from components import memory_names, pod_security, workload
 from components import ollama_server_objects as ollama
 from components.cluster_baseline import Demand
 from components.labels import ECHO_CLIENT, OLLAMA_CLIENT, labels, namespace_labels, selector_labels
+from components.monitoring import tls
+from components.monitoring.scrape import ECHO
 from components.quantity import parse_bytes, parse_cpu
 from components.settings_echo import EchoSettings
 from components.settings_server import ServerSettings
@@ -71,7 +73,9 @@ def object_labels(prefix: str) -> dict[str, str]:
     return labels(name=NAME, instance=prefix, component="engine", version=ECHO_TAG)
 
 
-def config(settings: EchoSettings, servers: Sequence[ServerSettings], namespace: str) -> str:
+def config(
+    settings: EchoSettings, servers: Sequence[ServerSettings], namespace: str, *, metrics_tls: bool = False
+) -> str:
     """The service's config file: JSON that its own model accepts."""
     document: dict[str, Any] = {
         "servers": [_server(server, namespace) for server in servers],
@@ -98,6 +102,8 @@ def config(settings: EchoSettings, servers: Sequence[ServerSettings], namespace:
             # Not there where the stack's memory has no Redis; then events stay in their replica.
             "eventsUrlFile": f"{_MEMORY}/redis-url",
         }
+    if metrics_tls:
+        document["metricsTls"] = tls.config()
     EchoConfig.model_validate_json(json.dumps(document))
     return json.dumps(document, indent=2)
 
@@ -182,7 +188,9 @@ def service(prefix: str) -> dict[str, Any]:
     }
 
 
-def deployment(*, prefix: str, settings: EchoSettings, image: str, priority: str) -> dict[str, Any]:
+def deployment(
+    *, prefix: str, settings: EchoSettings, image: str, priority: str, metrics_tls: bool = False
+) -> dict[str, Any]:
     """Replicas without any state of their own: a new one takes over before an old one leaves.
 
     Args:
@@ -190,6 +198,7 @@ def deployment(*, prefix: str, settings: EchoSettings, image: str, priority: str
         settings: of the service.
         image: of the service.
         priority: name of the priority class.
+        metrics_tls: metrics are told by TLS.
     """
     chosen = selector(prefix)
     pod: dict[str, Any] = {
@@ -206,6 +215,10 @@ def deployment(*, prefix: str, settings: EchoSettings, image: str, priority: str
             workload.temporary_volume("64Mi"),
         ],
     }
+    if metrics_tls:
+        pod["volumes"].append(tls.volume(ECHO))
+        pod["containers"][0]["volumeMounts"].append(tls.mount())
+        pod["containers"][0]["ports"].append(tls.port())
     marks = {OLLAMA_CLIENT: "true"}
     if settings.memory is not None:
         marks[memory_names.CLIENT] = "true"

@@ -19,6 +19,7 @@ from components import ollama_server_objects as objects
 from components.cluster import Cluster, ClusterArgs, LostCluster
 from components.cluster_api_cluster import ManagedCluster, ManagedClusterArgs
 from components.gpu_pools import Placement
+from components.metrics_tls import MetricsTls
 from components.model_store import ModelStore, ModelStoreArgs
 from components.settings import Settings
 from components.settings_cluster import SHORT_NAME, ListedClusterSettings
@@ -34,6 +35,13 @@ class Place:
     store: ModelStore | None
     pools: Sequence[pulumi.Resource] = ()
     """Of nodes, with GPUs and without."""
+    metrics: MetricsTls | None = None
+    """None where what is scraped tells without TLS, or nobody scrapes it."""
+
+    @property
+    def metrics_secrets(self) -> Sequence[pulumi.Resource]:
+        """What pods that tell metrics by TLS mount; none where they do not."""
+        return [] if self.metrics is None else self.metrics.mounted
 
     @property
     def store_selector(self) -> dict[str, str] | None:
@@ -90,8 +98,14 @@ class Fleet:
                     *gpu_node_pool.register(config, one.name, cluster, prefix=prefix, parent=parent),
                     *cpu_node_pool.register(config, one.name, cluster, prefix=prefix, parent=parent),
                 ]
-                store = _store(config, one, cluster, named("store", one), under)
-                found[one.name] = Place(one, cluster, store, pools)
+                # Prometheus scrapes the primary cluster alone.
+                primary = one.name == config.all_clusters[0].name
+                metrics = MetricsTls.of(config, cluster, parent=parent, prefix=prefix) if primary else None
+                told = pulumi.ResourceOptions.merge(
+                    under, pulumi.ResourceOptions(depends_on=[] if metrics is None else [*metrics.mounted])
+                )
+                store = _store(config, one, cluster, named("store", one), told, metrics_tls=metrics is not None)
+                found[one.name] = Place(one, cluster, store, pools, metrics)
             elif one.lost and one.context is not None:
                 LostCluster(named("cluster", one), one.context, under)
         return cls(found, found.get(config.all_clusters[0].name), placement.placements(config))
@@ -147,7 +161,13 @@ def _cluster(config: Settings, settings: ListedClusterSettings, name: str, opts:
 
 
 def _store(
-    config: Settings, settings: ListedClusterSettings, cluster: Cluster, name: str, opts: pulumi.ResourceOptions
+    config: Settings,
+    settings: ListedClusterSettings,
+    cluster: Cluster,
+    name: str,
+    opts: pulumi.ResourceOptions,
+    *,
+    metrics_tls: bool,
 ) -> ModelStore | None:
     if not config.model_store.enabled:
         return None
@@ -165,6 +185,7 @@ def _store(
             clients=[objects.pullers(one.name, one.volume) for one in servers_on(config, settings)],
             affinity=placement.preferences(None, among=placement.cpu_nodes(config, settings.name)),
             image_digests=config.image_digests,
+            metrics_tls=metrics_tls,
         ),
         pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[cluster])),
     )

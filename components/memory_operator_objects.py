@@ -46,6 +46,8 @@ def role() -> list[dict[str, Any]]:
         rule("apps", ["deployments"], _READ),
         rule("batch", ["jobs"], [*_READ, "create", "patch", "delete"]),
         rule("coordination.k8s.io", ["leases"], ["get", "create", "update"]),
+        # Where these are known to the cluster, it looks for one of the database's own before it makes any pod.
+        rule("monitoring.coreos.com", ["podmonitors"], _READ),
         rule("policy", ["poddisruptionbudgets"], [*_READ, "create", "update", "patch", "delete"]),
         rule(
             _GROUP,

@@ -6,6 +6,7 @@ from typing import Any, TypedDict, cast
 import pulumi
 
 from components import cluster_contexts, echo_memory_store, settings
+from components.echo_memory_store import EchoMemoryStore
 from components.echo_service import EchoService, EchoServiceArgs
 from components.fleet import Fleet
 from components.monitoring_stack import MonitoringStack
@@ -69,18 +70,16 @@ class ModelServers(pulumi.ComponentResource):
             for wanted in config.servers
         }
         apart: list[pulumi.Resource] = []
-        authority: pulumi.Output[str] | None = None
+        memory: EchoMemoryStore | None = None
         if config.memory.enabled and fleet.primary is not None:
             memory = echo_memory_store.remember(config, fleet.primary.cluster, parent=self, prefix=f"{name}-")
             apart.append(memory)
-            authority = memory.authority
         if config.echo.enabled and fleet.primary is not None:
             home = fleet.primary.cluster
-            own = pulumi.ResourceOptions(parent=self, depends_on=[home, *apart])
+            own = pulumi.ResourceOptions(parent=self, depends_on=[home, *apart, *fleet.primary.metrics_secrets])
             EchoService(f"{name}-echo", EchoServiceArgs.of(config, home), own)
         if config.monitoring.enabled and fleet.primary is not None:
-            home = fleet.primary.cluster
-            MonitoringStack.of(config, home, after=apart, memory=authority, parent=self, prefix=f"{name}-")
+            MonitoringStack.of(config, fleet.primary, after=apart, memory=memory, parent=self, prefix=f"{name}-")
         self.namespace = pulumi.Output.from_input(f"{config.namespace}-models")
         self.endpoints = pulumi.Output.all(**{key: one.server.endpoint for key, one in placed.items()}).apply(
             lambda urls: {key: str(url) for key, url in urls.items()}

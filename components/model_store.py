@@ -38,6 +38,8 @@ class ModelStoreArgs:
     affinity: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Which nodes its pod prefers."""
     image_digests: Mapping[str, str] = field(default_factory=dict[str, str])
+    metrics_tls: bool = False
+    """It tells its metrics by TLS; `components.metrics_tls` makes the Secret that it mounts."""
 
 
 class ModelStore(pulumi.ComponentResource):
@@ -73,6 +75,7 @@ class ModelStore(pulumi.ComponentResource):
                     args.upstreams,
                     collect=args.collect if args.wanted is not None else None,
                     uploads=args.uploads,
+                    metrics_tls=args.metrics_tls,
                 )
             },
             opts=self._inside,
@@ -110,7 +113,12 @@ class ModelStore(pulumi.ComponentResource):
                     priority=args.cluster.priority_class("store"),
                     storage=args.storage,
                     storage_class=args.storage_class,
-                    extras=objects.extras(args.upstreams, wanted=args.wanted is not None, uploads=args.uploads),
+                    extras=objects.extras(
+                        args.upstreams,
+                        wanted=args.wanted is not None,
+                        uploads=args.uploads,
+                        metrics_tls=args.metrics_tls,
+                    ),
                     affinity=args.affinity,
                 )
             ),

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 from components import pod_security, workload
 from components.labels import labels, selector_labels
+from components.monitoring import tls
+from components.monitoring.scrape import STORE
 from components.quantity import parse_bytes
 from components.registries import PUSHED_HOST, STORE_PORT, UPLOAD_SECRET, alias_of
 from components.settings_store import CollectSettings, UpstreamSettings
@@ -57,6 +59,7 @@ def service_config(
     *,
     collect: CollectSettings | None = None,
     uploads: bool = False,
+    metrics_tls: bool = False,
 ) -> str:
     """The service's config file: JSON that its own model accepts.
 
@@ -65,6 +68,7 @@ def service_config(
         upstreams: registries.
         collect: garbage collection; None where there is no list of wanted models.
         uploads: whether models can be pushed.
+        metrics_tls: whether metrics are told by TLS.
     """
     config: dict[str, Any] = {
         "root": _MOUNT,
@@ -78,6 +82,8 @@ def service_config(
         config["collect"] = {"enabled": collect.enabled, "keepSeconds": collect.keep_hours * 3600}
     if uploads:
         config["uploads"] = {"host": PUSHED_HOST, "alias": alias_of(PUSHED_HOST), "tokenFile": f"{_UPLOAD}/token"}
+    if metrics_tls:
+        config["metricsTls"] = tls.config()
     StoreConfig.model_validate(config)
     return json.dumps(config, indent=2)
 
@@ -114,15 +120,17 @@ class Extras:
 
     volumes: list[dict[str, Any]]
     mounts: list[dict[str, Any]]
+    ports: list[dict[str, Any]]
+    """Of the container, besides the one for clients."""
 
 
-def extras(upstreams: Sequence[UpstreamSettings], *, wanted: bool, uploads: bool) -> Extras:
-    """Folders with the list of wanted models, the token for pushing, and credentials, each where it is asked for.
+def extras(upstreams: Sequence[UpstreamSettings], *, wanted: bool, uploads: bool, metrics_tls: bool = False) -> Extras:
+    """Folders with the list of wanted models, the token for pushing, credentials, and the certificate for metrics.
 
     All are mounted whole, never by `subPath`, so that a change reaches the running pod. Credentials are optional:
     the pod starts without the Secret, and pulls from that registry then say what is missing.
     """
-    found = Extras([], [])
+    found = Extras([], [], [])
 
     def mount(name: str, path: str, source: dict[str, Any]) -> None:
         found.volumes.append({"name": name, **source})
@@ -137,6 +145,10 @@ def extras(upstreams: Sequence[UpstreamSettings], *, wanted: bool, uploads: bool
         if one.credentials_secret is not None:
             secret = {"secretName": one.credentials_secret, "optional": True, "defaultMode": _SECRET_MODE}
             mount(f"credentials-{index}", f"{_CREDENTIALS}/{alias_of(one.host)}", {"secret": secret})
+    if metrics_tls:
+        found.volumes.append(tls.volume(STORE))
+        found.mounts.append(tls.mount())
+        found.ports.append(tls.port())
     return found
 
 
@@ -195,7 +207,7 @@ def stateful_set(
         # The image's entry point is Python with `-m`; where Python lies is the image's own business.
         "args": ["model_store", "--config", f"{_CONFIG}/config.json"],
         "env": [{"name": "HOME", "value": _MOUNT}],
-        "ports": [{"name": "http", "containerPort": STORE_PORT, "protocol": "TCP"}],
+        "ports": [{"name": "http", "containerPort": STORE_PORT, "protocol": "TCP"}, *extras.ports],
         "startupProbe": {**probe, "httpGet": _get("/healthz"), "periodSeconds": 1, "failureThreshold": 120},
         "readinessProbe": {**probe, "httpGet": _get("/readyz"), "periodSeconds": 5},
         # A minute: a disk that is busy with many pulls answers late, and a restart would cut them all off.

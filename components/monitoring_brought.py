@@ -11,7 +11,7 @@ import yaml
 
 from components import cluster_baseline as baseline
 from components import workload
-from components.monitoring import alertmanager, names, network, operator, prometheus, responder, scrape
+from components.monitoring import alertmanager, names, network, operator, prometheus, responder, scrape, tls
 from components.monitoring_collected import Collected
 from components.monitoring_exporters import Exporters
 from components.monitoring_parts import MonitoringStackArgs, Parts
@@ -137,10 +137,12 @@ class Brought:
             *self._parts.cluster_role(names.OPERATOR, operator.cluster_rules()),
         ]
         self._parts.budget(names.OPERATOR, names.selector(names.OPERATOR, self._prefix))
+        granted += self._parts.certificate(names.OPERATOR)
         spec = operator.deployment(
             self._prefix,
             image=image("prometheus-operator", digests),
             reloader=image("prometheus-config-reloader", digests),
+            by_tls=self._parts.tls,
         )
         return k8s.apps.v1.Deployment(
             f"{self._name}-operator",
@@ -151,8 +153,11 @@ class Brought:
 
     def _alertmanager(self, operated: pulumi.Resource) -> k8s.apiextensions.CustomResource:
         settings = self._args.settings.alertmanager
-        hook = responder.url(self._prefix) if self._args.settings.responder.enabled else None
-        routes_of = alertmanager.config(settings, responder=hook)
+        told = self._parts.certificate(names.ALERTMANAGER)
+        by_tls = self._parts.tls
+        hook = responder.url(self._prefix, by_tls=by_tls) if self._args.settings.responder.enabled else None
+        trust = tls.host(names.RESPONDER, self._parts.namespace) if by_tls else None
+        routes_of = alertmanager.config(settings, responder=hook, responder_name=trust)
         account = self._parts.account(names.ALERTMANAGER)
         routes = k8s.core.v1.Secret(
             f"{self._name}-routes",
@@ -162,16 +167,18 @@ class Brought:
         )
         self._parts.budget(names.ALERTMANAGER, names.operated(names.ALERTMANAGER))
         reference, version = self._parts.image("alertmanager")
-        spec = alertmanager.spec(settings, image=reference, version=version, storage_class=self._args.storage_class)
-        return self._parts.custom(
-            "Alertmanager", self._prefix, spec, after=[operated, account, routes], annotations=_AVAILABLE
+        spec = alertmanager.spec(
+            settings, image=reference, version=version, storage_class=self._args.storage_class, by_tls=by_tls
         )
+        after = [operated, account, routes, *told]
+        return self._parts.custom("Alertmanager", self._prefix, spec, after=after, annotations=_AVAILABLE)
 
     def _prometheus(self, operated: pulumi.Resource) -> k8s.apiextensions.CustomResource:
         settings = self._args.settings
         granted = [
             self._parts.account(names.PROMETHEUS),
             *self._parts.role(names.PROMETHEUS, prometheus.read_rules(own=True)),
+            *self._parts.certificate(names.PROMETHEUS),
         ]
         for namespace in [*self._elsewhere, *self._collected.namespaces]:
             granted += self._parts.role(names.PROMETHEUS, prometheus.read_rules(own=False), namespace=namespace)
@@ -195,13 +202,16 @@ class Brought:
             storage_class=self._args.storage_class,
             remote_write=settings.remote_write,
             kubelets=settings.kubelet,
+            by_tls=self._parts.tls,
         )
         return self._parts.custom("Prometheus", self._prefix, spec, after=[operated, *granted], annotations=_AVAILABLE)
 
     def _responder(self) -> None:
         settings, prefix, part = self._args.settings.responder, self._prefix, names.RESPONDER
         models = self._args.cluster.namespace
+        by_tls = self._parts.tls
         granted = [self._parts.account(part), *self._parts.role(part, responder.rules(settings), namespace=models)]
+        granted += self._parts.certificate(part)
         if responder.cluster_rules(settings):
             granted += self._parts.cluster_role(part, responder.cluster_rules(settings))
         metadata = self._parts.metadata(part, part)
@@ -210,13 +220,14 @@ class Brought:
             f"{self._name}-responder-config",
             metadata=metadata,
             immutable=True,
-            data={"config.json": responder.config(models, settings)},
+            data={"config.json": responder.config(models, settings, by_tls=by_tls)},
             opts=self._parts.inside,
         )
         spec = responder.deployment(
             prefix,
             image=image("runtime", self._args.image_digests),
             config_map=config.metadata.apply(lambda found: found.name),
+            by_tls=by_tls,
         )
         self._parts.budget(part, names.selector(part, prefix))
         k8s.apps.v1.Deployment(

@@ -8,9 +8,11 @@ import pulumi_kubernetes as k8s
 
 from components import workload
 from components.cluster_baseline import Demand
-from components.monitoring import exporters, kube_state, names, network, probes
+from components.monitoring import exporters, kube_state, names, network, probes, tls
 from components.monitoring_parts import MonitoringStackArgs, Parts
 from components.workload import wire
+
+_WEB = f"--web.config.file={tls.WEB_FILE}"
 
 
 class Exporters:
@@ -70,13 +72,14 @@ class Exporters:
             self._blackbox(operated)
 
     def _node_exporter(self) -> None:
-        account = self._parts.account(names.NODE_EXPORTER)
+        part = names.NODE_EXPORTER
+        after = [self._parts.account(part), *self._parts.certificate(part)]
         reference, _ = self._parts.image("node-exporter")
         k8s.apps.v1.DaemonSet(
             f"{self._name}-node-exporter",
-            metadata=self._parts.metadata(names.NODE_EXPORTER, names.NODE_EXPORTER),
-            spec=wire(exporters.node_exporter(self._prefix, reference)),
-            opts=self._after([account]),
+            metadata=self._parts.metadata(part, part),
+            spec=wire(self._secured(part, exporters.node_exporter(self._prefix, reference), _WEB)),
+            opts=self._after(after),
         )
 
     def _kube_state(self, namespaces: Sequence[str]) -> None:
@@ -86,7 +89,8 @@ class Exporters:
             granted += self._parts.role(part, kube_state.rules(), namespace=namespace)
         reference, _ = self._parts.image("kube-state-metrics")
         spec = kube_state.deployment(self._prefix, sorted({self._parts.namespace, *namespaces}), image=reference)
-        self._deploy(part, spec, granted)
+        granted += self._parts.certificate(part)
+        self._deploy(part, self._secured(part, spec, f"--tls-config={tls.WEB_FILE}"), granted)
 
     def _blackbox(self, operated: pulumi.Resource) -> None:
         part, settings = names.BLACKBOX, self._settings.probes
@@ -103,7 +107,8 @@ class Exporters:
         spec = probes.deployment(
             self._prefix, image=reference, config_map=config.metadata.apply(lambda found: found.name)
         )
-        deployed = self._deploy(part, spec, [self._parts.account(part)])
+        after = [self._parts.account(part), *self._parts.certificate(part)]
+        deployed = self._deploy(part, self._secured(part, spec, _WEB), after)
         k8s.core.v1.Service(
             f"{self._name}-{part}-service",
             metadata=self._parts.metadata(part, part),
@@ -111,7 +116,15 @@ class Exporters:
             opts=self._parts.inside,
         )
         for one in self._asked:
-            self._parts.custom("Probe", one.name, probes.probe(one, self._prefix, settings), after=[operated, deployed])
+            self._parts.custom(
+                "Probe",
+                one.name,
+                probes.probe(one, self._prefix, settings, by_tls=self._parts.tls),
+                after=[operated, deployed],
+            )
+
+    def _secured(self, part: str, spec: dict[str, Any], argument: str) -> dict[str, Any]:
+        return tls.secured_workload(part, spec, argument) if self._parts.tls else spec
 
     def _deploy(self, part: str, spec: dict[str, Any], after: list[pulumi.Resource]) -> pulumi.Resource:
         self._parts.budget(part, names.selector(part, self._prefix))

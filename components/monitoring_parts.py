@@ -10,7 +10,8 @@ import pulumi_kubernetes as k8s
 from components import workload
 from components.cluster import Cluster
 from components.labels import namespace_labels
-from components.monitoring import names
+from components.metrics_tls import MetricsTls, secret
+from components.monitoring import names, tls
 from components.settings_monitoring import MonitoringSettings
 from components.versions import MONITORING_IMAGES, image
 from components.workload import wire
@@ -32,6 +33,10 @@ class MonitoringStackArgs:
     """Whether there is an echo service."""
     memory: pulumi.Input[str] | None = None
     """PEM of the authority of the memory's database, which tells its metrics by TLS; None where there is no memory."""
+    memory_ends: pulumi.Input[int] | None = None
+    """When the first of its certificates ends; seconds since 1970."""
+    metrics: MetricsTls | None = None
+    """Certificates of what is scraped; None for plain HTTP."""
     backups: bool = False
     """Whether its database is backed up."""
     models: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
@@ -125,6 +130,18 @@ class Parts:
             opts=self.inside,
         )
         return [role, binding]
+
+    def certificate(self, part: str) -> list[pulumi.Resource]:
+        """The Secret with a part's certificate; none where it tells without TLS."""
+        if self._args.metrics is None:
+            return []
+        metadata, made = self.metadata(tls.secret(part), part), self._args.metrics.certificates
+        return [secret(f"{self._name}-metrics-tls-{part}", made, part, metadata, self.inside)]
+
+    @property
+    def tls(self) -> bool:
+        """Whether what is scraped tells by TLS."""
+        return self._args.metrics is not None
 
     def budget(self, part: str, selected: dict[str, str]) -> None:
         """A disruption budget."""

@@ -6,10 +6,11 @@ from typing import Self
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.cluster import Cluster
-from components.monitoring import names, network, scrape
+from components.echo_memory_store import EchoMemoryStore
+from components.fleet import Place
+from components.monitoring import names, network, scrape, tls
 from components.monitoring.dashboards import BOARDS
-from components.monitoring.rules import rule_groups
+from components.monitoring.rules import certificate_facts, rule_groups
 from components.monitoring_brought import Brought
 from components.monitoring_parts import MonitoringStackArgs, Parts
 from components.settings import Settings
@@ -35,7 +36,8 @@ class MonitoringStack(pulumi.ComponentResource):
         super().__init__("echorator:index:MonitoringStack", name, {"mode": args.settings.mode}, opts)
         prefix = args.cluster.prefix
         remembers = args.memory is not None
-        monitors = scrape.stack(prefix, store=args.store, echo=args.echo, memory=remembers)
+        by_tls = args.metrics is not None
+        monitors = scrape.stack(prefix, store=args.store, echo=args.echo, memory=remembers, tls=by_tls)
         bring = args.settings.mode == "bring"
         self.namespace = names.namespace_of(prefix) if bring else args.cluster.namespace
         outer = pulumi.ResourceOptions(parent=self, provider=args.cluster.provider)
@@ -43,11 +45,11 @@ class MonitoringStack(pulumi.ComponentResource):
         own: list[scrape.Monitor] = []
         ready: list[pulumi.Resource] = []
         if bring:
-            own = scrape.own(prefix, args.settings)
+            own = scrape.own(prefix, args.settings, tls=by_tls)
             ready = Brought(name, args, parts, monitors).make([*monitors, *own])
         _openings(name, args, monitors, outer)
         # Without its ConfigMap the operator leaves a monitor out.
-        trusted = ready[:1] if args.memory is None else [*ready[:1], _authority(name, parts, args.memory)]
+        trusted = [*ready[:1], *(_authority(name, parts, called, pem) for called, pem in _trusted(args))]
         for one in [*monitors, *own]:
             parts.custom("PodMonitor", one.name, one.spec(), after=trusted)
         there = {
@@ -59,10 +61,17 @@ class MonitoringStack(pulumi.ComponentResource):
         }
         groups = rule_groups(args.settings, args.replicas, there)
         parts.custom("PrometheusRule", "echorator", {"groups": groups}, after=ready[:1])
+        ends = _ends(args)
+        if ends:
+            # An object of its own: it is not known before they are made, and a preview is to show the others.
+            facts = pulumi.Output.all(**ends).apply(lambda found: {"groups": [certificate_facts(found)]})
+            parts.custom("PrometheusRule", "certificates", facts, after=ready[:1])
         if args.settings.dashboards:
             _dashboards(name, parts)
         port = names.PROMETHEUS_PORT
-        self.prometheus = f"http://prometheus-operated.{self.namespace}.svc.cluster.local:{port}" if bring else None
+        scheme = "https" if by_tls else "http"
+        host = f"prometheus-operated.{self.namespace}.svc.cluster.local"
+        self.prometheus = f"{scheme}://{host}:{port}" if bring else None
         self.outputs = {"namespace": self.namespace, "prometheus": self.prometheus}
         self.register_outputs(dict(self.outputs))
 
@@ -70,10 +79,10 @@ class MonitoringStack(pulumi.ComponentResource):
     def of(
         cls,
         config: Settings,
-        cluster: Cluster,
+        place: Place,
         *,
         after: Sequence[pulumi.Resource] = (),
-        memory: pulumi.Input[str] | None = None,
+        memory: EchoMemoryStore | None = None,
         parent: pulumi.Resource | None = None,
         prefix: str = "",
     ) -> Self:
@@ -81,28 +90,32 @@ class MonitoringStack(pulumi.ComponentResource):
 
         Args:
             config: of the whole stack.
-            cluster: the primary one.
+            place: the primary cluster.
             after: what is watched in namespaces of its own.
-            memory: PEM of the authority of the memory's database; None where there is no memory.
+            memory: the stack's; None where there is none.
             parent: of what is registered.
             prefix: begins the Pulumi names.
         """
         primary = config.all_clusters[0]
         here = [one for one in config.servers if one.url is None and config.cluster_of(one).name == primary.name]
         args = MonitoringStackArgs(
-            cluster=cluster,
+            cluster=place.cluster,
             settings=config.monitoring,
             replicas={server.name: server.replicas for server in here},
             store=config.model_store.enabled,
             echo=config.echo.enabled,
-            memory=memory,
+            memory=None if memory is None else memory.authority,
+            memory_ends=None if memory is None else memory.certificates_end,
+            metrics=place.metrics,
             backups=config.memory.enabled and config.memory.backups.enabled,
             models={server.name: [model.name for model in server.models] for server in here},
-            storage_class=cluster.storage_class,
+            storage_class=place.cluster.storage_class,
             api_server_cidrs=primary.api_server_cidrs,
             image_digests=config.image_digests,
         )
-        return cls(f"{prefix}monitoring", args, pulumi.ResourceOptions(parent=parent, depends_on=[cluster, *after]))
+        return cls(
+            f"{prefix}monitoring", args, pulumi.ResourceOptions(parent=parent, depends_on=[place.cluster, *after])
+        )
 
 
 def _openings(
@@ -129,10 +142,22 @@ def _openings(
         )
 
 
-def _authority(name: str, parts: Parts, pem: pulumi.Input[str]) -> pulumi.Resource:
+def _trusted(args: MonitoringStackArgs) -> list[tuple[str, pulumi.Input[str]]]:
+    """ConfigMap to the authority in it, as PEM."""
+    found = [] if args.memory is None else [(scrape.MEMORY_AUTHORITY, args.memory)]
+    return found if args.metrics is None else [*found, (tls.AUTHORITY, args.metrics.certificates.trust)]
+
+
+def _ends(args: MonitoringStackArgs) -> dict[str, pulumi.Input[int]]:
+    """Whose certificates end when."""
+    found = {} if args.memory_ends is None else {"memory": args.memory_ends}
+    return found if args.metrics is None else {**found, "metrics": args.metrics.certificates.ends}
+
+
+def _authority(name: str, parts: Parts, called: str, pem: pulumi.Input[str]) -> pulumi.Resource:
     return k8s.core.v1.ConfigMap(
-        f"{name}-{scrape.MEMORY_AUTHORITY}",
-        metadata=parts.metadata(scrape.MEMORY_AUTHORITY, names.PROMETHEUS),
+        f"{name}-{called}",
+        metadata=parts.metadata(called, names.PROMETHEUS),
         data={scrape.AUTHORITY_KEY: pem},
         opts=parts.inside,
     )

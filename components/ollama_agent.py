@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from components import pod_security
+from components.monitoring import tls
+from components.monitoring.scrape import AGENTS
 from components.sizes import AGENT
 from replica_agent.config import parse
 from replica_agent.ports import AGENT_PORT, GATE_PORT, OLLAMA_PORT
@@ -42,7 +44,14 @@ def account_name(server: str) -> str:
 
 
 def config(
-    *, server: str, ledger: str, models: str | None, grace_s: int, read_only: bool, clients_may_manage: bool = False
+    *,
+    server: str,
+    ledger: str,
+    models: str | None,
+    grace_s: int,
+    read_only: bool,
+    clients_may_manage: bool = False,
+    metrics_tls: bool = False,
 ) -> str:
     """The agent's config file: JSON that its own model accepts.
 
@@ -53,9 +62,11 @@ def config(
         grace_s: the pod's termination grace period, seconds.
         read_only: another pod writes the models.
         clients_may_manage: let clients pull, create, copy, push and delete models.
+        metrics_tls: tell metrics by TLS.
     """
     text = json.dumps(
         {
+            **({"metricsTls": tls.config()} if metrics_tls else {}),
             "server": server,
             "ollamaUrl": f"http://127.0.0.1:{OLLAMA_PORT}",
             "gateListen": f"0.0.0.0:{GATE_PORT}",
@@ -74,7 +85,9 @@ def config(
     return text
 
 
-def container(image: str, pull_policy: str, mounts: Sequence[dict[str, Any]], claims: Sequence[str]) -> dict[str, Any]:
+def container(
+    image: str, pull_policy: str, mounts: Sequence[dict[str, Any]], claims: Sequence[str], *, metrics_tls: bool = False
+) -> dict[str, Any]:
     """The container.
 
     Args:
@@ -82,6 +95,7 @@ def container(image: str, pull_policy: str, mounts: Sequence[dict[str, Any]], cl
         pull_policy: as Kubernetes has it.
         mounts: of the models' volume, for the ledger.
         claims: with weights that models are made from; they are read only.
+        metrics_tls: metrics are told by TLS.
     """
     probe = {"timeoutSeconds": 5, "failureThreshold": 3}
     health = {"httpGet": {"path": "/healthz", "port": "agent"}}
@@ -102,6 +116,7 @@ def container(image: str, pull_policy: str, mounts: Sequence[dict[str, Any]], cl
         "ports": [
             {"name": "http", "containerPort": GATE_PORT, "protocol": "TCP"},
             {"name": "agent", "containerPort": AGENT_PORT, "protocol": "TCP"},
+            *([tls.port()] if metrics_tls else []),
         ],
         "startupProbe": {**probe, **health, "periodSeconds": 1, "failureThreshold": 120},
         # Often, since it decides how soon a replica takes traffic, and leaves it while it drains.
@@ -114,6 +129,7 @@ def container(image: str, pull_policy: str, mounts: Sequence[dict[str, Any]], cl
             *mounts,
             {"name": "agent-config", "mountPath": _FOLDER, "readOnly": True},
             {"name": "api-access", "mountPath": _ACCOUNT, "readOnly": True},
+            *([tls.mount()] if metrics_tls else []),
             *(
                 {"name": f"source-{index}", "mountPath": f"{SOURCES}/{one}", "readOnly": True}
                 for index, one in enumerate(claims)
@@ -122,7 +138,7 @@ def container(image: str, pull_policy: str, mounts: Sequence[dict[str, Any]], cl
     }
 
 
-def volumes(server: str, claims: Sequence[str]) -> list[dict[str, Any]]:
+def volumes(server: str, claims: Sequence[str], *, metrics_tls: bool = False) -> list[dict[str, Any]]:
     """What the container mounts besides the models.
 
     The token is projected into the agent alone: the pod's account is not mounted anywhere else, and Ollama, which
@@ -144,6 +160,7 @@ def volumes(server: str, claims: Sequence[str]) -> list[dict[str, Any]]:
     return [
         {"name": "agent-config", "projected": {"sources": files}},
         {"name": "api-access", "projected": {"sources": access}},
+        *([tls.volume(AGENTS)] if metrics_tls else []),
         *({"name": f"source-{index}", "persistentVolumeClaim": {"claimName": one}} for index, one in enumerate(claims)),
     ]
 

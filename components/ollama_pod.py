@@ -36,6 +36,8 @@ class PodPlan:
     """Of its pool and class; `pod` goes before it."""
     image_digests: Mapping[str, str] = field(default_factory=dict[str, str])
     clients_may_manage: bool = False
+    metrics_tls: bool = False
+    """Whether agents tell their metrics by TLS."""
 
 
 def template(plan: PodPlan) -> dict[str, Any]:
@@ -54,11 +56,11 @@ def template(plan: PodPlan) -> dict[str, Any]:
         "topologySpreadConstraints": workload.spread(_selected(plan.labels)),
         "containers": [
             _ollama(plan, layout.mounts),
-            ollama_agent.container(runtime, pod.image_pull_policy, agent_mounts, sources),
+            ollama_agent.container(runtime, pod.image_pull_policy, agent_mounts, sources, metrics_tls=plan.metrics_tls),
         ],
         "volumes": [
             *layout.volumes,
-            *ollama_agent.volumes(plan.server, sources),
+            *ollama_agent.volumes(plan.server, sources, metrics_tls=plan.metrics_tls),
             workload.temporary_volume("1Gi"),
         ],
     }
@@ -72,6 +74,7 @@ def template(plan: PodPlan) -> dict[str, Any]:
         grace_s=pod.termination_grace_seconds,
         read_only=plan.role == "reader",
         clients_may_manage=plan.clients_may_manage,
+        metrics_tls=plan.metrics_tls,
     )
     metadata: dict[str, Any] = {
         "labels": {**pod.labels, **plan.labels},

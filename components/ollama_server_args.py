@@ -49,6 +49,8 @@ class OllamaServerArgs:
     scaling: ScalingSettings | None = None
     """Replicas follow the load, from `replicas` on."""
     clients_may_manage_models: bool = False
+    metrics_tls: bool = False
+    """Agents tell their metrics by TLS; `components.metrics_tls` makes the Secret that they mount."""
 
     @classmethod
     def of(cls, settings: ServerSettings, **more: Any) -> Self:  # noqa: ANN401

@@ -291,6 +291,7 @@ class Deployment:
                 pod=args.pod,
                 placement=args.placement,
                 image_digests=args.image_digests,
+                metrics_tls=args.metrics_tls,
                 clients_may_manage=args.clients_may_manage_models,
             )
         )

@@ -1,6 +1,6 @@
 """The servers of a stack, each on its cluster, with its models."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -34,6 +34,7 @@ def place_server(
         prefix: begins its Pulumi name; the cluster's objects are called the same without.
     """
     place = fleet.place_of(wanted) if wanted.url is None else None
+    told: Sequence[pulumi.Resource] = () if place is None else place.metrics_secrets
     document = wanted_models.wanted(wanted, store_namespace=None if place is None else place.store_namespace)
     server = OllamaServer(
         f"{prefix}{wanted.name}",
@@ -49,8 +50,9 @@ def place_server(
             echo=echo_service_objects.asking(config.echo, config.namespace) if config.on_primary(wanted) else None,
             image_digests=config.image_digests,
             placement=fleet.placements[wanted.name],
+            metrics_tls=bool(told),
         ),
-        pulumi.ResourceOptions(parent=parent, depends_on=[] if place is None else [place.cluster, *place.pools]),
+        pulumi.ResourceOptions(parent=parent, depends_on=[] if place is None else [place.cluster, *place.pools, *told]),
     )
     after = [] if place is None or place.store is None else place.store.ready
     cluster = None if place is None else place.cluster

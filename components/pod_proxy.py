@@ -67,7 +67,14 @@ class PodProxy(AbstractAsyncContextManager["PodProxy"]):
 
     def http(self, pod: str, port: int) -> httpx.AsyncClient:
         """A client of what listens on `port` in `pod`; closed with this object."""
-        base = f"{self._server}/api/v1/namespaces/{self._namespace}/pods/{pod}:{port}/proxy"
+        return self._proxied(f"pods/{pod}:{port}")
+
+    def service(self, name: str, port: str) -> httpx.AsyncClient:
+        """A client of a Service, by the name of its port; closed with this object."""
+        return self._proxied(f"services/{name}:{port}")
+
+    def _proxied(self, place: str) -> httpx.AsyncClient:
+        base = f"{self._server}/api/v1/namespaces/{self._namespace}/{place}/proxy"
         params: dict[str, Any] = {**self._params, "base_url": base}
         client = httpx.AsyncClient(**params)
         self._pods.append(client)

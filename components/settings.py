@@ -56,6 +56,12 @@ class Settings(Section):
         short = {name: getattr(self.cluster, name) for name in ClusterSettings.model_fields}
         return (ListedClusterSettings.model_construct(name=SHORT_NAME, role="primary", lost=False, **short),)
 
+    @property
+    def metrics_tls(self) -> bool:
+        """Whether what is scraped tells by TLS."""
+        wanted = self.monitoring.tls
+        return self.monitoring.enabled and (self.environment == "prod" if wanted is None else wanted)
+
     def on_primary(self, server: ServerSettings) -> bool:
         """Whether a server that is made here runs on the primary cluster, where the echo service is."""
         return self.cluster_of(server).name == self.all_clusters[0].name

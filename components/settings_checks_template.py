@@ -15,7 +15,7 @@ OWN_CONTAINERS: Mapping[str, frozenset[str]] = MappingProxyType(
 )
 """Containers of ours, and what may be added to each."""
 
-OWN_VOLUMES = ("data", "home", "tmp", "agent-config", "api-access")
+OWN_VOLUMES = ("data", "home", "tmp", "agent-config", "api-access", "metrics-tls")
 _OWN_PREFIX = "source-"
 
 LEGAL_VOLUMES = (

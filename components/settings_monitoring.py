@@ -129,6 +129,8 @@ class MonitoringSettings(Section):
     """`existing`: where its pods run; network policies let them in."""
     scraper_labels: dict[str, str] = Field(default_factory=lambda: {"app.kubernetes.io/name": "prometheus"})
     """`existing`: labels of its pods."""
+    tls: bool | None = None
+    """Whether what is scraped tells by TLS; None: in the environment `prod`."""
     kubelet: bool = False
     """Scrape the kubelets: containers and volumes of the nodes."""
     prometheus: PrometheusSettings = PrometheusSettings()

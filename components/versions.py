@@ -155,12 +155,12 @@ ADDON_IMAGES: Mapping[str, Image] = MappingProxyType(
         "intel-device-plugin": Image("docker.io/intel/intel-gpu-plugin", "0.34.0"),
         # The distribution for Kubernetes: receivers of logs and of the API server's objects.
         # renovate: datasource=docker depName=docker.io/otel/opentelemetry-collector-k8s
-        "collector": Image("docker.io/otel/opentelemetry-collector-k8s", "0.132.0"),
+        "collector": Image("docker.io/otel/opentelemetry-collector-k8s", "0.140.1"),
         # renovate: datasource=docker depName=docker.io/jaegertracing/jaeger
-        "jaeger": Image("docker.io/jaegertracing/jaeger", "2.9.0"),
+        "jaeger": Image("docker.io/jaegertracing/jaeger", "2.13.0"),
     }
 )
-"""What pods beside ours run, where the settings ask for them; the local registry has none of it."""
+"""What pods beside ours run, where the settings ask for them; of it the local registry has the last two alone."""
 
 PINNABLE: Mapping[str, Image] = MappingProxyType({**IMAGES, **MEMORY_IMAGES, **MONITORING_IMAGES, **ADDON_IMAGES})
 """Names that the setting `imageDigests` knows."""

@@ -14,6 +14,7 @@ from echo.config.model import EchoConfig
 from echo.service import Service
 from replica_agent.fields import ConfigError
 from replica_agent.logs import event, set_up
+from replica_agent.metrics_server import metrics_server
 from replica_agent.serving import bind, run_until_stopped, server
 
 _FREEZE_AFTER = 50_000
@@ -22,6 +23,7 @@ _FREEZE_AFTER = 50_000
 async def _run(layers: Layers, config: EchoConfig) -> int:
     listen = config.listen
     sockets = {name: bind(getattr(listen, name)) for name in ("main", "ollama", "internal")}
+    telling = None if config.metrics_tls is None else bind(config.metrics_tls.listen)
     service = Service(layers, config)
     most = config.limits.max_request_bytes
     faces = {
@@ -34,6 +36,8 @@ async def _run(layers: Layers, config: EchoConfig) -> int:
     gc.set_threshold(_FREEZE_AFTER)
     try:
         served = [(name, face, sockets[name]) for name, face in faces.items()]
+        if config.metrics_tls is not None and telling is not None:
+            served.append(("metrics", metrics_server(config.metrics_tls, service.tell), telling))
         return await run_until_stopped(served, service.work(), service.drain)
     finally:
         await service.close()

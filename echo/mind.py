@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from echo.memory import Hit, MemorySpace
+from echo.memory import Answer, Hit, Judged, MemorySpace
 
 __all__ = [
     "Claim",
@@ -26,6 +26,7 @@ __all__ = [
     "Rested",
     "Said",
     "SelfLayer",
+    "Verdict",
     "reasons",
 ]
 
@@ -76,6 +77,22 @@ class Lived:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What somebody says of an answer."""
+
+    key: str
+    """Of the turn, as in `Lived`."""
+    value: float
+    """-1 (bad) to 1 (good)."""
+    by: str
+    """Who says it, in the words of `Lived.speaker`: an answer is judged by whom it was given to."""
+    reason: str = ""
+    conversation: str = ""
+    answer: Answer | None = None
+    """As its conversation has it; None where it is named by its request alone."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Learned:
     """What became of a turn."""
 
@@ -122,6 +139,8 @@ class MindState:
     """0 to 1."""
     rate: float | None = None
     """Of learning."""
+    quality: float | None = None
+    """Of answers, by those who judged them, -1 to 1."""
     experiences: int = 0
     patterns: int = 0
     memories: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -163,6 +182,15 @@ class Mind(Protocol):
 
     async def learn(self, space: MemorySpace, lived: Lived, now: datetime) -> Learned:
         """Learn from a turn; a second time with the same key changes nothing."""
+        ...
+
+    async def judge(self, space: MemorySpace, verdict: Verdict, now: datetime) -> Judged:
+        """Take what somebody says of an answer; the same again changes nothing, another takes its place.
+
+        Raises:
+            UnknownTurnError: The space knows of no such turn, or not yet.
+            ForeignTurnError: The answer was given to somebody else.
+        """
         ...
 
     async def rest(self, space: MemorySpace, now: datetime) -> Rested | None:

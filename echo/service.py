@@ -11,7 +11,7 @@ from starlette.types import ASGIApp
 
 from echo.api.app import Front, create_main, create_ollama
 from echo.api.events import Events
-from echo.api.internal import create_internal
+from echo.api.internal import create_internal, tell_of
 from echo.api.parts import Parts
 from echo.api.view import View
 from echo.api.ws import Sockets
@@ -36,7 +36,7 @@ from echo.remember.embedder import FleetEmbedder
 from echo.remember.looking import Looker
 from echo.remember.memories import Memories
 from echo.remember.tasks import Learner
-from echo.telemetry import engine_kind
+from echo.telemetry.setup import engine_kind
 from replica_agent.drain import Drain
 
 __all__ = ["Service"]
@@ -47,6 +47,7 @@ class Service:
 
     Attributes:
         main, ollama, internal: ASGI applications, one a port.
+        tell: answers a scrape.
         drain: leaving.
     """
 
@@ -92,7 +93,8 @@ class Service:
         parts = Parts(engine, self._gatehouse, metrics, watcher, memories)
         self.main: ASGIApp = Front(create_main(parts), parts, sockets, Events(memories), View(config.view.folder))
         self.ollama: ASGIApp = Front(create_ollama(parts), parts)
-        self.internal: ASGIApp = create_internal(metrics, self.drain)
+        self.internal: ASGIApp = create_internal(metrics, self.drain, tell=config.metrics_tls is None)
+        self.tell = tell_of(metrics)
         metrics.watch(
             in_flight=lambda: self.drain.in_flight,
             draining=lambda: float(self.drain.draining),

@@ -11,12 +11,14 @@ from pathlib import Path
 
 import uvicorn
 
-from model_store.app import create_app
+from model_store.app import Faces, create_app
 from model_store.config import ConfigError, StoreConfig, load
 from model_store.dry_run import table
 from model_store.logs import event, set_up
 from model_store.store import Store
 from model_store.volume import Volume, VolumeInUseError
+from replica_agent.metrics_server import metrics_server
+from replica_agent.serving import bind
 
 # A pod that is being replaced has its grace period to let the volume go.
 _LOCK_WAIT_S = 30.0
@@ -50,6 +52,30 @@ async def _collect(config: StoreConfig, volume: Volume) -> None:
         await store.close()
 
 
+def _telling(config: StoreConfig, faces: Faces) -> tuple[uvicorn.Server, socket.socket] | None:
+    """What tells metrics by TLS; None where the port for clients tells them.
+
+    Raises:
+        OSError: its certificate or port cannot be had.
+    """
+    told = config.metrics_tls
+    return None if told is None else (metrics_server(told, faces.tell), bind(told.listen))
+
+
+async def _serve(
+    server: uvicorn.Server, listener: socket.socket, telling: tuple[uvicorn.Server, socket.socket] | None
+) -> None:
+    if telling is None:
+        await server.serve([listener])
+        return
+    metrics, told = telling
+    beside = asyncio.create_task(metrics.serve([told]))
+    event("telling", address="{}:{}".format(*told.getsockname()[:2]))
+    await server.serve([listener])
+    metrics.should_exit = True
+    await beside
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the service until SIGTERM or SIGINT.
 
@@ -81,7 +107,9 @@ def main(arguments: list[str] | None = None) -> int:
             asyncio.run(_collect(config, volume))
             volume.close()
             return 0
+        faces = create_app(config, volume)
         listener = _bind(config)
+        telling = _telling(config, faces)
     except (OSError, VolumeInUseError) as error:
         print(f"the model store cannot start: {error}", file=sys.stderr)
         return 1
@@ -97,7 +125,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     server = uvicorn.Server(
         uvicorn.Config(
-            create_app(config, volume),
+            faces.main,
             log_config=None,
             access_log=False,
             server_header=False,
@@ -115,7 +143,7 @@ def main(arguments: list[str] | None = None) -> int:
     # the process with a signal's exit status before the volume is given back.
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    server.run(sockets=[listener])
+    asyncio.run(_serve(server, listener, telling))
     volume.close()
     event("stopped")
     return 0

@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from starlette.applications import Starlette
@@ -36,7 +37,7 @@ from model_store.store import Store
 from model_store.transfer import BlobResponse
 from model_store.volume import Volume
 
-__all__ = ["create_app"]
+__all__ = ["Faces", "create_app"]
 
 # Ollama gives up on a blob's address after 30 s.
 _SIZE_WAIT_S = 25.0
@@ -46,7 +47,20 @@ _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def create_app(config: StoreConfig, volume: Volume) -> ASGIApp:
+@dataclass(frozen=True)
+class Faces:
+    """What the service serves.
+
+    Attributes:
+        main: ASGI application for clients and probes.
+        tell: answers a scrape, where another port tells the metrics.
+    """
+
+    main: ASGIApp
+    tell: Handler
+
+
+def create_app(config: StoreConfig, volume: Volume) -> Faces:
     """Build the service on an opened volume."""
     handlers = _Handlers(config, volume)
     push, metrics = handlers.push, handlers.store.metrics
@@ -67,7 +81,7 @@ def create_app(config: StoreConfig, volume: Volume) -> ASGIApp:
         routes=[
             route("/healthz", "health", {"GET": handlers.alive}),
             route("/readyz", "ready", {"GET": handlers.ready}),
-            route("/metrics", "metrics", {"GET": handlers.scrape}),
+            *([route("/metrics", "metrics", {"GET": handlers.scrape})] if config.metrics_tls is None else []),
             route("/v2/", "api", {"GET": handlers.api, "HEAD": handlers.api}),
             route("/v2/{name:path}/blobs/uploads/", "uploads", {"POST": push.begin}),
             route(
@@ -89,7 +103,7 @@ def create_app(config: StoreConfig, volume: Volume) -> ASGIApp:
         ],
         exception_handlers={HTTPException: _no_such_path},
     )
-    return AccessLog(app, metrics)
+    return Faces(AccessLog(app, metrics), handlers.scrape)
 
 
 async def _no_such_path(_request: Request, _error: Exception) -> Response:

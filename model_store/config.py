@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
+from replica_agent.metrics_tls import MetricsTls
+
 __all__ = ["CollectConfig", "ConfigError", "StoreConfig", "UploadsConfig", "UpstreamConfig", "load", "parse"]
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -143,6 +145,7 @@ class StoreConfig(_Strict):
         collect: Garbage collection.
         scrub_seconds: How often each blob's bytes are hashed again; 0: never.
         scrub_bytes_per_second: How fast at most.
+        metrics_tls: Tell metrics by TLS, on a port of their own, and not where clients ask. None: there, plain.
         upstreams: The first serves every Host that no alias matches.
     """
 
@@ -158,6 +161,7 @@ class StoreConfig(_Strict):
     collect: CollectConfig = CollectConfig()
     scrub_seconds: float = Field(default=7 * 24 * 3600.0, ge=0)
     scrub_bytes_per_second: int = Field(default=32 << 20, gt=0)
+    metrics_tls: MetricsTls | None = None
     upstreams: list[UpstreamConfig] = Field(min_length=1)
 
     @property

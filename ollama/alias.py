@@ -12,6 +12,10 @@ from ollama.reserved import previous_name
 from ollama.state import ModelState, WantedModel
 from ollama.steps import Steps
 
+_LOOKS = 3
+"""Before it is written again: the server writes a name in place, and two runs that each take the other's half-written
+one for a wrong one, and write it anew, never end."""
+
 
 async def ensure_aliases(steps: Steps, want: WantedModel, state: ModelState, ledger: Ledger) -> None:
     """Have every alias of a model that is as wanted hold the model's manifest.
@@ -44,6 +48,9 @@ async def _once(steps: Steps, want: WantedModel, state: ModelState, alias: str, 
     if have is not None:
         with suppress(OllamaError):
             await steps.delete(previous)
-    got = find(await steps.tags(), name.key)
-    if got is None or got.sha256 != state.digest:
-        raise steps.vanished(f"the alias `{alias}` was changed by somebody else right after it was made")
+    for look in range(1, _LOOKS + 1):
+        got = find(await steps.tags(), name.key)
+        if got is not None and got.sha256 == state.digest:
+            return
+        await steps.policy.pause(look)
+    raise steps.vanished(f"the alias `{alias}` was changed by somebody else right after it was made")

@@ -6,19 +6,23 @@ import argparse
 import asyncio
 import socket
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from replica_agent.agent import Agent
 from replica_agent.config import AgentConfig, ConfigError, Pod, load, pod_of
 from replica_agent.kube import ApiError
 from replica_agent.logs import event, set_up
+from replica_agent.metrics_server import metrics_server
 from replica_agent.serving import bind, run_until_stopped, server
 
 
-async def _run(config: AgentConfig, pod: Pod, sockets: tuple[socket.socket, socket.socket]) -> int:
+async def _run(config: AgentConfig, pod: Pod, sockets: Sequence[socket.socket]) -> int:
     agent = Agent(config, pod)
-    served = [("gate", server(agent.gate), sockets[0]), ("agent", server(agent.face), sockets[1])]
     try:
+        served = [("gate", server(agent.gate), sockets[0]), ("agent", server(agent.face), sockets[1])]
+        if config.metrics_tls is not None:
+            served.append(("metrics", metrics_server(config.metrics_tls, agent.tell), sockets[2]))
         return await run_until_stopped(served, agent.work(), agent.drain)
     finally:
         await agent.close()
@@ -45,7 +49,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     set_up()
     try:
-        sockets = (bind(config.gate_listen), bind(config.agent_listen))
+        told = [] if config.metrics_tls is None else [config.metrics_tls.listen]
+        sockets = [bind(one) for one in (config.gate_listen, config.agent_listen, *told)]
         return asyncio.run(_run(config, pod, sockets))
     except (OSError, ApiError) as error:
         print(f"the replica agent cannot start: {error}", file=sys.stderr)

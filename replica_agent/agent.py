@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 
 from ollama import BlobFolder, OllamaClient
 from ollama.ledger import FileLedger
-from replica_agent.app import create_app
+from replica_agent.app import create_app, tell_of
 from replica_agent.bring import Bringer
 from replica_agent.config import AgentConfig, Pod
 from replica_agent.drain import Drain
@@ -37,6 +37,7 @@ class Agent:
     Attributes:
         gate: ASGI application for clients.
         face: ASGI application for probes, metrics, the report and the drain.
+        tell: answers a scrape.
         drain: leaving.
     """
 
@@ -79,7 +80,15 @@ class Agent:
             max_request_bytes=config.max_request_bytes,
             clients_may_manage_models=config.clients_may_manage_models,
         )
-        self.face: ASGIApp = create_app(self._status, metrics, self.drain, self._http, self._reconciler.look)
+        self.tell = tell_of(metrics)
+        self.face: ASGIApp = create_app(
+            self._status,
+            metrics,
+            self.drain,
+            self._http,
+            self._reconciler.look,
+            tell=config.metrics_tls is None,
+        )
         metrics.observe(metrics.in_flight, lambda: self.drain.in_flight)
         metrics.observe(metrics.draining, lambda: float(self.drain.draining))
         metrics.observe(metrics.watching, lambda: float(self._follower.state.connected))

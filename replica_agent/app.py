@@ -13,15 +13,22 @@ from starlette.routing import Route
 
 from replica_agent.drain import Drain, Drained
 from replica_agent.metrics import Metrics
+from replica_agent.metrics_server import Tell
 from replica_agent.status import Status
 
-__all__ = ["create_app", "drained"]
+__all__ = ["create_app", "drained", "tell_of"]
 
 _PROBE = httpx.Timeout(3.0)
 
 
 def create_app(
-    status: Status, metrics: Metrics, drain: Drain, ollama: httpx.AsyncClient, look: Callable[[], None]
+    status: Status,
+    metrics: Metrics,
+    drain: Drain,
+    ollama: httpx.AsyncClient,
+    look: Callable[[], None],
+    *,
+    tell: bool = True,
 ) -> Starlette:
     """Build it.
 
@@ -31,14 +38,15 @@ def create_app(
         drain: the end of the replica.
         ollama: has this pod's Ollama as its base URL.
         look: has the reconciler look at every model at once.
+        tell: whether it tells the metrics; not where another port does.
     """
-    face = _Face(status, metrics, drain, ollama, look)
+    face = _Face(status, drain, ollama, look)
     return Starlette(
         routes=[
             Route("/healthz", face.healthz),
             Route("/readyz", face.readyz),
             Route("/ollama/livez", face.ollama_livez),
-            Route("/metrics", face.metrics),
+            *([Route("/metrics", tell_of(metrics))] if tell else []),
             Route("/v1/models", face.models),
             Route("/v1/look", face.look),
             Route("/drain", face.drain),
@@ -47,11 +55,8 @@ def create_app(
 
 
 class _Face:
-    def __init__(
-        self, status: Status, metrics: Metrics, drain: Drain, ollama: httpx.AsyncClient, look: Callable[[], None]
-    ) -> None:
+    def __init__(self, status: Status, drain: Drain, ollama: httpx.AsyncClient, look: Callable[[], None]) -> None:
         self._status = status
-        self._metrics = metrics
         self._drain = drain
         self._ollama = ollama
         self._look = look
@@ -80,9 +85,6 @@ class _Face:
             return f"Ollama does not answer: {error!r}"
         return None if response.status_code == HTTPStatus.OK else f"Ollama answers {response.status_code}"
 
-    async def metrics(self, _request: Request) -> Response:
-        return Response(self._metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
-
     async def models(self, _request: Request) -> Response:
         report = self._status.report(draining=self._drain.draining, in_flight=self._drain.in_flight)
         return Response(report.model_dump_json(by_alias=True), media_type="application/json")
@@ -100,6 +102,15 @@ def drained(ended: Drained) -> Response:
     """Return how a drain ended, as the preStop hook's caller sees it."""
     body = {"done": ended.done, "inFlight": ended.in_flight, "waitedS": ended.waited_s, "reason": ended.reason}
     return JSONResponse(body, HTTPStatus.OK if ended.done else HTTPStatus.GATEWAY_TIMEOUT)
+
+
+def tell_of(metrics: Metrics) -> Tell:
+    """Return what answers a scrape."""
+
+    async def tell(_request: Request) -> Response:
+        return Response(metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    return tell
 
 
 def _not_yet(why: str) -> Response:

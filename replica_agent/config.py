@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, ValidationError
 
 from ollama import PullPolicy
 from replica_agent.fields import AbsolutePath, ConfigError, Listen, Strict, faults_of, matches, web_url
+from replica_agent.metrics_tls import MetricsTls
 
 __all__ = ["AgentConfig", "ApiConfig", "ConfigError", "Pod", "PolicyConfig", "load", "parse", "pod_of"]
 
@@ -69,6 +70,7 @@ class AgentConfig(Strict):
         read_only: The models' volume is shared and another pod writes it: look and gate only.
         max_request_bytes: Largest body of a request through the gate.
         policy: Limits of bringing one model.
+        metrics_tls: Tell metrics by TLS, on a port of their own, and not on that of the probes. None: there, plain.
     """
 
     server: str = Field(min_length=1)
@@ -86,6 +88,7 @@ class AgentConfig(Strict):
     read_only: bool = False
     max_request_bytes: int = Field(default=100 << 20, gt=0)
     policy: PolicyConfig = PolicyConfig()
+    metrics_tls: MetricsTls | None = None
 
     def pull_policy(self) -> PullPolicy:
         """The limits as `ollama` has them.

@@ -8,3 +8,6 @@ OLLAMA_PORT = 11435
 
 AGENT_PORT = 11436
 """The agent's own API: health, drain, metrics, report."""
+
+METRICS_PORT = 9443
+"""Where metrics are told by TLS, by every service of the stack that is told to: nothing else is on it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+import ssl
 from collections.abc import Coroutine, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -15,7 +16,7 @@ from starlette.types import ASGIApp
 from replica_agent.drain import Drain
 from replica_agent.logs import event
 
-__all__ = ["Server", "bind", "run_until_stopped", "server"]
+__all__ = ["Server", "bind", "run_until_stopped", "secured", "server"]
 
 # Longer than the idle time of the usual load balancers, so that it is they who close an idle connection.
 _KEEP_ALIVE_S = 75
@@ -41,6 +42,7 @@ def server(
     ws: Literal["none", "websockets-sansio"] = "none",
     ws_max_bytes: int = 1 << 20,
     interface: Literal["asgi3", "auto"] = "asgi3",
+    tls: ssl.SSLContext | None = None,
 ) -> Server:
     """Make one that serves `app` once it is given sockets.
 
@@ -50,32 +52,40 @@ def server(
         ws: the implementation of WebSockets.
         ws_max_bytes: largest message of a WebSocket.
         interface: how `app` is called.
+        tls: of its connections; None for plain ones.
     """
-    return Server(
-        uvicorn.Config(
-            app,
-            loop="asyncio",
-            http=http,
-            interface=interface,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            # Ollama's answers carry a date of their own.
-            date_header=False,
-            # The peer's address is what it is: nobody in front is trusted to say otherwise.
-            proxy_headers=False,
-            ws=ws,
-            ws_max_size=ws_max_bytes,
-            # Of each connection it would keep two windows of zlib, some hundred kilobytes.
-            ws_per_message_deflate=False,
-            ws_ping_interval=_WS_PING_S,
-            ws_ping_timeout=_WS_PING_S,
-            lifespan="off",
-            timeout_keep_alive=_KEEP_ALIVE_S,
-            timeout_graceful_shutdown=_LAST_WORDS_S,
-            backlog=_BACKLOG,
-        )
+    config = uvicorn.Config(
+        app,
+        loop="asyncio",
+        http=http,
+        interface=interface,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        # Ollama's answers carry a date of their own.
+        date_header=False,
+        # The peer's address is what it is: nobody in front is trusted to say otherwise.
+        proxy_headers=False,
+        ws=ws,
+        ws_max_size=ws_max_bytes,
+        # Of each connection it would keep two windows of zlib, some hundred kilobytes.
+        ws_per_message_deflate=False,
+        ws_ping_interval=_WS_PING_S,
+        ws_ping_timeout=_WS_PING_S,
+        lifespan="off",
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=_LAST_WORDS_S,
+        backlog=_BACKLOG,
     )
+    return Server(secured(config, tls))
+
+
+def secured(config: uvicorn.Config, tls: ssl.SSLContext | None) -> uvicorn.Config:
+    """The same with these connections; uvicorn itself knows files alone, which it reads once."""
+    if tls is not None:
+        config.load()
+        config.ssl = tls
+    return config
 
 
 def bind(listen: str) -> socket.socket:

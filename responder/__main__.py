@@ -9,8 +9,10 @@ from pathlib import Path
 
 import uvicorn
 
+from replica_agent.certificate import Certificate
 from replica_agent.kube import ApiError, Kube
 from replica_agent.logs import event, set_up
+from replica_agent.serving import secured
 from responder.app import create_app
 from responder.config import ConfigError, load
 
@@ -28,12 +30,17 @@ def main(arguments: list[str] | None = None) -> int:
     set_up()
     try:
         app = create_app(config, Kube(config.api()))
-    except ApiError as error:
+        tls = None if config.tls_folder is None else Certificate(config.tls_folder).context
+    except (ApiError, OSError) as error:
         print(f"the responder cannot start: {error}", file=sys.stderr)
         return 1
     host, _, port = config.listen.rpartition(":")
     event("listening", level=logging.INFO, address=config.listen, dry_run=config.dry_run, allow=list(config.allow))
-    uvicorn.run(app, host=host, port=int(port), log_config=None, access_log=False, server_header=False)
+    served = uvicorn.Config(app, host=host, port=int(port), log_config=None, access_log=False, server_header=False)
+    server = uvicorn.Server(secured(served, tls))
+    server.run()
+    if not server.started:
+        return 1
     return 0
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from replica_agent.config import ApiConfig
+from replica_agent.fields import AbsolutePath
 
 __all__ = ["ACTS", "ActName", "ConfigError", "ResponderConfig", "load"]
 
@@ -32,6 +33,7 @@ class ResponderConfig(BaseModel):
         pause_s: the same act on the same thing is taken once in so many seconds.
         url: of the API server; None takes the pod's own cluster.
         account: folder with the service account's token.
+        tls_folder: has `tls.crt` and `tls.key`, read again when they change; None: plain HTTP.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, strict=True)
@@ -44,6 +46,7 @@ class ResponderConfig(BaseModel):
     pause_s: float = Field(default=600, ge=0, alias="pauseS")
     url: str | None = None
     account: Annotated[Path, Field(strict=False)] = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+    tls_folder: AbsolutePath | None = None
 
     def api(self) -> ApiConfig:
         """As the client of the API server wants it; the names of a list are of no use here."""

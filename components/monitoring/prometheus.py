@@ -6,7 +6,7 @@ from typing import Any
 
 from components import pod_security, workload
 from components.cluster_baseline import Demand
-from components.monitoring import names
+from components.monitoring import names, tls
 from components.quantity import format_bytes, parse_bytes
 from components.settings_monitoring import PrometheusSettings, RemoteWriteSettings
 from components.sizes import Size
@@ -117,6 +117,14 @@ def _remote_write(one: RemoteWriteSettings) -> dict[str, Any]:
     return found
 
 
+def _alertmanager(prefix: str, *, by_tls: bool) -> dict[str, Any]:
+    space = names.namespace_of(prefix)
+    found = {"namespace": space, "name": "alertmanager-operated", "port": "web"}
+    if not by_tls:
+        return found
+    return {**found, "scheme": "https", "tlsConfig": tls.client(names.ALERTMANAGER, space)}
+
+
 def spec(
     prefix: str,
     settings: PrometheusSettings,
@@ -126,6 +134,7 @@ def spec(
     storage_class: str | None,
     remote_write: Sequence[RemoteWriteSettings] = (),
     kubelets: bool = False,
+    by_tls: bool = False,
 ) -> dict[str, Any]:
     """Of the Prometheus object.
 
@@ -137,6 +146,7 @@ def spec(
         storage_class: None for the cluster's default.
         remote_write: where samples go besides.
         kubelets: the Secret with the kubelets' scrapes is there.
+        by_tls: it answers by TLS, and Alertmanager does.
     """
     chosen = {"matchLabels": names.monitor_selector(prefix)}
     found: dict[str, Any] = {
@@ -166,9 +176,8 @@ def spec(
         # A monitor cannot have Prometheus read its files, such as its token, and send them to a target.
         "arbitraryFSAccessThroughSMs": {"deny": True},
         "enforcedSampleLimit": SAMPLE_LIMIT,
-        "alerting": {
-            "alertmanagers": [{"namespace": names.namespace_of(prefix), "name": "alertmanager-operated", "port": "web"}]
-        },
+        "alerting": {"alertmanagers": [_alertmanager(prefix, by_tls=by_tls)]},
+        **(tls.web(names.PROMETHEUS) if by_tls else {}),
         "logFormat": "json",
     }
     if remote_write:

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from components import pod_security
-from components.monitoring import names
+from components.monitoring import names, tls
 from components.settings_monitoring import ResponderSettings
 from components.sizes import Size
 from responder.config import ResponderConfig
@@ -14,12 +14,13 @@ SCALE_UP, RESTART, CORDON = "scale-up", "restart-stuck-pull", "cordon-replica"
 _FOLDER = "/etc/responder"
 
 
-def url(prefix: str) -> str:
+def url(prefix: str, *, by_tls: bool = False) -> str:
     """Of its web hook, for Alertmanager."""
-    return f"http://{names.RESPONDER}.{names.namespace_of(prefix)}.svc.cluster.local:{names.RESPONDER_PORT}/alerts"
+    scheme = "https" if by_tls else "http"
+    return f"{scheme}://{names.RESPONDER}.{names.namespace_of(prefix)}.svc.cluster.local:{names.RESPONDER_PORT}/alerts"
 
 
-def config(namespace: str, settings: ResponderSettings) -> str:
+def config(namespace: str, settings: ResponderSettings, *, by_tls: bool = False) -> str:
     """Its config file: JSON that its own model accepts."""
     text = json.dumps(
         {
@@ -28,6 +29,7 @@ def config(namespace: str, settings: ResponderSettings) -> str:
             "dryRun": settings.dry_run,
             "allow": list(settings.allow),
             "maxReplicas": settings.max_replicas,
+            **({"tlsFolder": tls.FOLDER} if by_tls else {}),
         },
         indent=2,
     )
@@ -57,7 +59,7 @@ def cluster_rules(settings: ResponderSettings) -> list[dict[str, Any]]:
     return [{"apiGroups": [""], "resources": ["nodes"], "verbs": verbs}]
 
 
-def deployment(prefix: str, *, image: str, config_map: Any) -> dict[str, Any]:  # noqa: ANN401
+def deployment(prefix: str, *, image: str, config_map: Any, by_tls: bool = False) -> dict[str, Any]:  # noqa: ANN401
     """One replica: two would each act. `config_map` is its name, an output that changes with the content."""
     chosen = names.selector(names.RESPONDER, prefix)
     probe = {"httpGet": {"path": "/healthz", "port": "http"}, "timeoutSeconds": 5}
@@ -76,7 +78,7 @@ def deployment(prefix: str, *, image: str, config_map: Any) -> dict[str, Any]:  
             {"name": "config", "mountPath": _FOLDER, "readOnly": True},
         ],
     }
-    return {
+    found = {
         "replicas": 1,
         "selector": {"matchLabels": chosen},
         "strategy": {"type": "Recreate"},
@@ -90,3 +92,4 @@ def deployment(prefix: str, *, image: str, config_map: Any) -> dict[str, Any]:  
             },
         },
     }
+    return tls.secured_workload(names.RESPONDER, found) if by_tls else found

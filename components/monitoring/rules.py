@@ -70,6 +70,19 @@ def _facts(replicas: Mapping[str, int], exceptions: Path) -> Group:
     return {"name": "facts", "rules": rules}
 
 
+def certificate_facts(ends: Mapping[str, int]) -> Group:
+    """What only the deploy knows: when certificates that it made end, seconds since 1970, by whose they are."""
+    rules = [
+        {
+            "record": "echorator:certificate_expires_timestamp_seconds",
+            "expr": f"vector({int(end)})",
+            "labels": {"of": whose},
+        }
+        for whose, end in sorted(ends.items())
+    ]
+    return {"name": "certificates", "rules": rules}
+
+
 def _ends(exceptions: Path) -> Iterator[tuple[str, str, int]]:
     listed: list[dict[str, Any]] = yaml.safe_load(exceptions.read_text(encoding="utf-8")) or []
     for one in listed:

@@ -6,10 +6,11 @@ from typing import Any
 from components import memory_names
 from components.labels import selector_labels
 from components.monitoring import names
+from components.monitoring import tls as by_tls
 from components.registries import STORE_PORT
 from components.settings_monitoring import MonitoringSettings
 from echo.ports import INTERNAL_PORT
-from replica_agent.ports import AGENT_PORT
+from replica_agent.ports import AGENT_PORT, METRICS_PORT
 
 AGENTS = "replicas"
 STORE = "model-store"
@@ -17,7 +18,25 @@ ECHO = "echo"
 MEMORY = "memory-database"
 MEMORY_AUTHORITY = "memory-authority"
 """ConfigMap beside the monitors: whom they trust for the database's certificate."""
-AUTHORITY_KEY = "ca.crt"
+AUTHORITY_KEY = by_tls.AUTHORITY_KEY
+
+
+_PROCESS = "process_(cpu_seconds_total|max_fds|open_fds|resident_memory_bytes|start_time_seconds)"
+KEPT = {
+    names.PROMETHEUS: "prometheus_(build_info|config_last_reload_successful|notifications_(dropped|errors|sent)_total"
+    "|remote_storage_(bytes|samples_dropped|samples_failed|samples|samples_pending|samples_retried)(_total)?"
+    "|rule_(evaluation_failures_total|group_last_duration_seconds)|target_scrapes_exceeded_sample_limit_total"
+    "|tsdb_(compactions_failed_total|head_samples_appended_total|head_series|retention_limit_bytes"
+    "|storage_blocks_bytes|wal_corruptions_total))",
+    names.ALERTMANAGER: "alertmanager_(alerts|build_info|cluster_members|config_last_reload_successful"
+    "|notifications_(failed_)?total)",
+    names.OPERATOR: "prometheus_operator_(build_info|ready|reconcile_errors_total|reconcile_operations_total|syncs)",
+    # Of these its collectors are chosen already.
+    names.NODE_EXPORTER: "node_.*",
+    names.BLACKBOX: "blackbox_(exporter_config_last_reload_successful|module_unknown_total)",
+}
+"""Part of others to what is kept of the metrics that it has of itself: what rules and dashboards ask, and little more.
+The rest is for those who write these programs."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +71,7 @@ class Monitor:
         port_number: of the pods, for network policies.
         honour: what the target says of namespace, pod and container is about others, and counts.
         encrypted: by TLS; None for plain HTTP.
+        kept: pattern of the names of metrics; None keeps all.
     """
 
     name: str
@@ -63,6 +83,7 @@ class Monitor:
     server: bool = False
     honour: bool = False
     encrypted: Encrypted | None = None
+    kept: str | None = None
 
     def spec(self) -> dict[str, Any]:
         """Of the PodMonitor."""
@@ -78,6 +99,7 @@ class Monitor:
             "relabelings": relabelings,
             "honorLabels": self.honour,
             **(self.encrypted.endpoint() if self.encrypted is not None else {}),
+            **({"metricRelabelings": [_keep(self.kept)]} if self.kept is not None else {}),
         }
         return {
             "namespaceSelector": {"matchNames": [self.namespace]},
@@ -86,8 +108,29 @@ class Monitor:
         }
 
 
-def stack(prefix: str, *, store: bool, echo: bool, memory: bool) -> list[Monitor]:
-    """What the stack is there for: replicas (readers and writers), the store, the echo service, the memory."""
+def _keep(pattern: str) -> dict[str, Any]:
+    return {"sourceLabels": ["__name__"], "regex": pattern, "action": "keep"}
+
+
+def _encrypted(one: Monitor) -> Monitor:
+    return replace(one, encrypted=Encrypted(by_tls.AUTHORITY, by_tls.host(one.name, one.namespace)))
+
+
+def _apart(one: Monitor) -> Monitor:
+    """By TLS a service of ours tells on a port of its own: the plain one has clients that do not know its authority."""
+    return _encrypted(replace(one, port=by_tls.PORT, port_number=METRICS_PORT))
+
+
+def stack(prefix: str, *, store: bool, echo: bool, memory: bool, tls: bool = False) -> list[Monitor]:
+    """What the stack is there for: replicas (readers and writers), the store, the echo service, the memory.
+
+    Args:
+        prefix: of the stack.
+        store: whether there is a model store.
+        echo: whether there is an echo service.
+        memory: whether there is a memory, whose database tells by TLS in any case.
+        tls: whether the others do.
+    """
     namespace = f"{prefix}-models"
     agents = Monitor(
         AGENTS,
@@ -124,16 +167,17 @@ def stack(prefix: str, *, store: bool, echo: bool, memory: bool) -> list[Monitor
         # Any name of the namespace is in the certificate.
         encrypted=Encrypted(MEMORY_AUTHORITY, f"metrics.{memory_names.namespace(prefix)}.svc"),
     )
-    wanted = ((agents, True), (kept, store), (asked, echo), (remembered, memory))
-    return [one for one, there in wanted if there]
+    ours = [one for one, there in ((agents, True), (kept, store), (asked, echo)) if there]
+    return [*(map(_apart, ours) if tls else ours), *([remembered] if memory else [])]
 
 
-def own(prefix: str, settings: MonitoringSettings) -> list[Monitor]:
-    """The monitoring stack itself."""
+def own(prefix: str, settings: MonitoringSettings, *, tls: bool = False) -> list[Monitor]:
+    """The monitoring stack itself; `tls`: all of it but the collectors, which tell in plain text alone."""
     namespace = names.namespace_of(prefix)
 
     def part(name: str, port: str, number: int, selected: dict[str, str]) -> Monitor:
-        return Monitor(name, name, namespace, selected, port, number)
+        kept = f"{_PROCESS}|{KEPT[name]}" if name in KEPT else None
+        return Monitor(name, name, namespace, selected, port, number, kept=kept)
 
     found = [
         part(names.OPERATOR, "http", names.OPERATOR_PORT, names.selector(names.OPERATOR, prefix)),
@@ -149,6 +193,8 @@ def own(prefix: str, settings: MonitoringSettings) -> list[Monitor]:
         if wanted:
             one = part(name, "http", number, names.selector(name, prefix))
             found.append(replace(one, honour=name == names.KUBE_STATE))
+    if tls:
+        found = [_encrypted(one) for one in found]
     if settings.collector.enabled:
         port = names.COLLECTOR_METRICS_PORT
         found.append(part(names.COLLECTOR, "metrics", port, names.selector(names.COLLECTOR, prefix)))

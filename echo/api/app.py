@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from echo.api import admin, care, conversations, health, memories, minds, ollama, openai, spaces
+from echo.api import admin, care, conversations, feedback, health, memories, minds, ollama, openai, spaces
 from echo.api.bodies import bounded
 from echo.api.events import EVENTS_PATH, Events, deny
 from echo.api.parts import Parts, refused
@@ -38,7 +38,7 @@ def create_main(parts: Parts) -> FastAPI:
     app = _app(parts)
     for router in (health.router, ollama.router, openai.router, admin.router):
         app.include_router(router)
-    for router in (memories.router, minds.router, care.router, conversations.router, spaces.router):
+    for router in (memories.router, minds.router, care.router, conversations.router, feedback.router, spaces.router):
         app.include_router(router)
     app.add_exception_handler(ProblemError, _problem)
     app.add_exception_handler(EchoMemoryError, _memory_error)

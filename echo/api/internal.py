@@ -12,15 +12,22 @@ from starlette.routing import Route
 from echo.engine.metrics import EchoMetrics
 from replica_agent.app import drained
 from replica_agent.drain import Drain
+from replica_agent.metrics_server import Tell
 
-__all__ = ["create_internal"]
+__all__ = ["create_internal", "tell_of"]
 
 
-def create_internal(metrics: EchoMetrics, drain: Drain) -> Starlette:
-    """Build it."""
+def tell_of(metrics: EchoMetrics) -> Tell:
+    """What answers a scrape."""
 
-    async def render(_request: Request) -> Response:
+    async def tell(_request: Request) -> Response:
         return Response(metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    return tell
+
+
+def create_internal(metrics: EchoMetrics, drain: Drain, *, tell: bool = True) -> Starlette:
+    """Build it; without metrics where another port tells them."""
 
     async def leave(_request: Request) -> Response:
         return drained(await drain.wait())
@@ -28,4 +35,5 @@ def create_internal(metrics: EchoMetrics, drain: Drain) -> Starlette:
     async def alive(_request: Request) -> Response:
         return JSONResponse({"status": "ok"}, HTTPStatus.OK)
 
-    return Starlette(routes=[Route("/metrics", render), Route("/drain", leave), Route("/healthz", alive)])
+    told = [Route("/metrics", tell_of(metrics))] if tell else []
+    return Starlette(routes=[*told, Route("/drain", leave), Route("/healthz", alive)])

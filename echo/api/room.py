@@ -24,6 +24,7 @@ __all__ = ["ProblemError", "Room", "RoomOf", "problem", "problem_of", "sent", "t
 _AGAIN_S = 2
 _CODES = {
     400: "bad_request",
+    403: "not_yours",
     404: "not_found",
     409: "conflict",
     413: "too_large",
@@ -156,7 +157,7 @@ def problem_of(error: EchoMemoryError) -> ProblemError:
 _TEXT = {
     HTTPStatus.BAD_REQUEST: "No space is named, or the body is no JSON",
     HTTPStatus.UNAUTHORIZED: "The key is missing or not good",
-    HTTPStatus.FORBIDDEN: "The key may not use this space",
+    HTTPStatus.FORBIDDEN: "The key may not use this space, or the answer was given to somebody else",
     HTTPStatus.NOT_FOUND: "There is no such thing in this space, or no memory at all",
     HTTPStatus.CONFLICT: "The space is of another embedding model, or a key was used for something else",
     HTTPStatus.REQUEST_TIMEOUT: "The body did not come in time",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from echo.memory import (
@@ -249,6 +249,7 @@ class LearningTold(Told):
     """How much was learned."""
 
     rate: float | None
+    quality: float | None = Field(description="Of answers, by those who judged them, -1 to 1; null where nobody did")
     experiences: int
     patterns: int
 
@@ -278,7 +279,9 @@ class StateTold(Told):
             coherence=state.coherence,
             resonance=state.resonance,
             load=state.load,
-            learning=LearningTold(rate=state.rate, experiences=state.experiences, patterns=state.patterns),
+            learning=LearningTold(
+                rate=state.rate, quality=state.quality, experiences=state.experiences, patterns=state.patterns
+            ),
             memories=dict(state.memories),
         )
 
@@ -450,18 +453,22 @@ class RecalledTold(Told):
 class TurnTold(Told):
     """Something that was said."""
 
+    number: int
     role: str
     content: str
     at: datetime
     recalled: list[RecalledTold]
+    judged: float | None = Field(description="What was said of the answer, -1 to 1; null where nothing was")
 
     @classmethod
     def of(cls, turn: Turn, excerpts: dict[UUID, str]) -> TurnTold:
         """From the library's record and how the memories begin that are still there."""
         return cls(
+            number=turn.number,
             role=turn.role,
             content=turn.content,
             at=turn.at,
+            judged=turn.judged,
             recalled=[
                 RecalledTold(id=one.id, why=list(one.why), score=one.score, excerpt=excerpts.get(one.id))
                 for one in turn.recalled
@@ -479,6 +486,49 @@ class WholeConversationTold(Told):
     started: datetime
     updated: datetime
     turns: list[TurnTold]
+
+
+class FeedbackAsked(Asked):
+    """What somebody says of an answer, which is named by its request, or by its conversation."""
+
+    request: Tag | None = Field(default=None, description="`x-request-id` of the answer")
+    conversation: Tag | None = None
+    turn: int | None = Field(
+        default=None, ge=1, le=2_147_483_646, description="Number of the turn in its conversation; the last answer"
+    )
+    value: Signed | Literal["up", "down"] = Field(description="-1 (bad) to 1 (good); up is 1, down is -1")
+    reason: str = Field(default="", max_length=256, description="Kept beside it; nothing is read from it")
+
+    @model_validator(mode="after")
+    def _names_one_answer(self) -> Self:
+        if (self.request is None) == (self.conversation is None):
+            raise ValueError("name the answer by `request` or by `conversation`")
+        if self.turn is not None and self.conversation is None:
+            raise ValueError("`turn` is a number of a `conversation`")
+        return self
+
+    @property
+    def number(self) -> float:
+        """What was said, as a number."""
+        return {"up": 1.0, "down": -1.0}[self.value] if isinstance(self.value, str) else self.value
+
+
+class MovedTold(Told):
+    """A memory as it is after the feedback."""
+
+    id: UUID
+    strength: float
+    importance: float
+
+
+class FeedbackTold(Told):
+    """What feedback did; `memories` went into the answer, `patterns` were corrected."""
+
+    request: str
+    value: float
+    changed: bool = Field(description="False where the same was said before")
+    memories: list[MovedTold]
+    patterns: int
 
 
 class FaultTold(Told):

@@ -14,7 +14,7 @@ from echo.cognition.coherence import Coherence
 from echo.cognition.emotion import DIMENSIONS, Feeling, Tempo, clamped, passed
 from echo.cognition.places import Locus
 from echo.memory import Advanced, Snapshot
-from echo.mind import Emotion
+from echo.mind import Emotion, MindState
 
 _KEYS = 64
 """Turns that are remembered as taken in, so that one that is handed over again does not count twice."""
@@ -37,6 +37,8 @@ class Condition:
     rate: float | None = None
     surprise: float | None = None
     """Of the last turn."""
+    quality: float | None = None
+    """Of answers, by those who judged them, -1 to 1."""
     coherence: Coherence = field(default_factory=Coherence)
     load: float | None = None
     experiences: int = 0
@@ -51,6 +53,21 @@ class Condition:
     """What was recalled for the last turn that recalled anything."""
     locus: Locus = field(default_factory=Locus)
     """Where in the memory's graph that turn was."""
+
+    def told(self, now: datetime) -> MindState:
+        """What of it others are told."""
+        return MindState(
+            at=now,
+            emotion=self.feeling.emotion if self.felt else None,
+            coherence=self.coherence.value,
+            resonance=self.resonance,
+            load=self.load,
+            rate=self.rate,
+            quality=self.quality,
+            experiences=self.experiences,
+            patterns=self.patterns,
+            memories=self.memories,
+        )
 
     def knows(self, key: str) -> bool:
         """Whether a turn was taken in."""
@@ -77,6 +94,7 @@ class Condition:
             "congruence": self.congruence,
             "rate": self.rate,
             "surprise": self.surprise,
+            "quality": self.quality,
             "coherence": asdict(self.coherence),
             "load": self.load,
             "experiences": self.experiences,
@@ -108,6 +126,7 @@ def condition_of(snapshot: Snapshot | None, now: datetime) -> Condition:
         congruence=_share(content, "congruence"),
         rate=_share(content, "rate"),
         surprise=_share(content, "surprise"),
+        quality=_signed(content, "quality"),
         coherence=Coherence(
             facts=_share(coherence, "facts"), identity=_share(coherence, "identity"), goals=_share(coherence, "goals")
         ),
@@ -151,6 +170,11 @@ def _number(content: Mapping[str, Any], name: str) -> float | None:
 def _share(content: Mapping[str, Any], name: str) -> float | None:
     found = _number(content, name)
     return None if found is None else min(1.0, max(0.0, found))
+
+
+def _signed(content: Mapping[str, Any], name: str) -> float | None:
+    found = _number(content, name)
+    return None if found is None else min(1.0, max(-1.0, found))
 
 
 def _count(content: Mapping[str, Any], name: str) -> int:

@@ -37,6 +37,7 @@ from echo.memory import (
     Query,
 )
 from echo.mind import Emotion, Learned, Lived, Said
+from echo.telemetry import span
 
 REPLY, STATED = "reply", "stated"
 """Tags of what was answered, and of facts that somebody stated."""
@@ -44,7 +45,7 @@ ROUNDS = 5
 """Times that coherence is checked again after contradictions were resolved."""
 _MARGIN = 0.25
 """Share of a contradiction's weight that one side must have more behind it than the other to win."""
-_KNOWN_PATTERNS = 1_000
+KNOWN_PATTERNS = 1_000
 _ASKED = 8_192
 _USED = 0.5
 """Share of a memory's words that an answer holds from which it was used in it."""
@@ -120,7 +121,7 @@ async def impression(
     """
     said, answered = await reader.read(lived.input), await reader.read(lived.output)
     felt = together([(said, 1.0), (answered, _REPLY_FEELING), (appraised(feedback), 1.0)])
-    analysis = analyse(experience_of(lived, feedback, at), Matcher(await space.patterns(limit=_KNOWN_PATTERNS)))
+    analysis = analyse(experience_of(lived, feedback, at), Matcher(await space.patterns(limit=KNOWN_PATTERNS)))
     surprised = surprise.surprise(analysis.strengths)
     traces: list[Trace] = []
     asked = fitting(lived.input, _ASKED)
@@ -211,6 +212,11 @@ async def buffer(
         return None
 
 
+def experience_key(key: str) -> str:
+    """The idempotency key of the experience that a turn with this key becomes."""
+    return _named(key, "lived")
+
+
 async def reinforce(space: MemorySpace, lived: Lived, answer_id: UUID | None) -> list[UUID]:
     """Step 4b for memories: what was recalled is kept from fading, what was used is tied to the answer it served.
 
@@ -241,12 +247,20 @@ async def consolidate(space: MemorySpace, *, most: int) -> ConsolidationReport:
         space: whose memories.
         most: memories that are examined, the longest waiting first.
     """
-    matcher = Matcher(await space.patterns(limit=_KNOWN_PATTERNS))
+    matcher = Matcher(await space.patterns(limit=KNOWN_PATTERNS))
 
     def extract(experience: Experience) -> Sequence[Observation]:
         return analyse(experience, matcher).observations
 
-    return await space.consolidate(ConsolidationPolicy(extract=extract, limit=most))
+    with span("consolidation") as told:
+        report = await space.consolidate(ConsolidationPolicy(extract=extract, limit=most))
+        told(
+            examined=report.examined,
+            merged=len(report.merged),
+            linked=report.linked,
+            patterns=report.patterns_created + report.patterns_reinforced,
+        )
+    return report
 
 
 async def cohere(space: MemorySpace) -> tuple[list[tuple[UUID, UUID]], int, int]:
@@ -257,20 +271,22 @@ async def cohere(space: MemorySpace) -> tuple[list[tuple[UUID, UUID]], int, int]
     """
     done: list[tuple[UUID, UUID]] = []
     left, rounds = 0, 0
-    while rounds < ROUNDS:
-        rounds += 1
-        open_ones = await space.disputes()
-        plan = _plan(open_ones)
-        left = plan.left
-        if not plan.rejected:
-            break
-        await space.give_up(
-            [
-                GivenUp(loser=loser, winner=winner, reason=f"contradicted by {winner}, which has more behind it")
-                for loser, winner in plan.rejected
-            ]
-        )
-        done += plan.rejected
+    with span("coherence") as told:
+        while rounds < ROUNDS:
+            rounds += 1
+            open_ones = await space.disputes()
+            plan = _plan(open_ones)
+            left = plan.left
+            if not plan.rejected:
+                break
+            await space.give_up(
+                [
+                    GivenUp(loser=loser, winner=winner, reason=f"contradicted by {winner}, which has more behind it")
+                    for loser, winner in plan.rejected
+                ]
+            )
+            done += plan.rejected
+        told(settled=len(done), disputed=left)
     return done, left, rounds
 
 
@@ -303,7 +319,11 @@ def _felt(memory: Memory) -> Emotion:
 
 
 def _key(lived: Lived, part: str) -> str:
-    plain = f"turn-{lived.key}-{part}"
+    return _named(lived.key, part)
+
+
+def _named(key: str, part: str) -> str:
+    plain = f"turn-{key}-{part}"
     return plain if len(plain) <= Limits().tag_characters else f"turn-{hashlib.sha256(plain.encode()).hexdigest()}"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from echo.cognition import affect, coherence, lesson, resonance, selfimage, surprise
+from echo.cognition import affect, coherence, judging, lesson, resonance, selfimage, surprise
 from echo.cognition.affect import AffectReader, LexiconReader
 from echo.cognition.coherence import Coherence
 from echo.cognition.condition import Condition, condition_of
@@ -25,6 +25,8 @@ from echo.memory import (
     ForgettingReport,
     Goal,
     GoalState,
+    Hit,
+    Judged,
     Keeping,
     MemoryKind,
     MemorySpace,
@@ -33,7 +35,9 @@ from echo.memory import (
     Snapshot,
     WalkRequest,
 )
-from echo.mind import Lived, Message, MindState, Preparation, Rested, SelfLayer
+from echo.mind import Lived, Message, MindState, Preparation, Rested, SelfLayer, Verdict
+from echo.plain import forgotten
+from echo.telemetry import span
 
 _ASKED = 8_192
 _FEW_WORDS = 3
@@ -118,10 +122,10 @@ class Mind:
             return Preparation(text="")
         said = [one.content for one in messages]
         found, (state, goals, told) = await asyncio.gather(
-            space.retrieve(Query(text=words, limit=min(_MOST_HITS, limit + _SPARE), touch=False)),
+            _retrieved(space, words, min(_MOST_HITS, limit + _SPARE)),
             self._beside(space, now),
         )
-        hits = [hit for hit in found.hits if not said_already(hit, said)][:limit]
+        hits = [hit for hit in found if not said_already(hit, said)][:limit]
         here = stems(" ".join(said[-2:]))
         fitting = sorted(goals, key=lambda one: (-_pull(one, overlap(stems(one.text), here)), one.created_at, one.id))
         claims = sorted(told.claims, key=lambda one: (-overlap(stems(one.text), here), -one.confidence))
@@ -136,9 +140,11 @@ class Mind:
 
     async def _beside(self, space: MemorySpace, now: datetime) -> tuple[Condition, list[Goal], SelfLayer]:
         """State, goals, identity. One after the other: many requests at once share few connections."""
-        state = await self._condition(space, now)
-        goals = await space.goals(state=GoalState.OPEN)
-        told = await space.page(PageRequest(kinds=[MemoryKind.AUTOBIOGRAPHICAL], limit=_TOLD))
+        with span("mind"):
+            async with space.together():
+                state = await self._condition(space, now)
+                goals = await space.goals(state=GoalState.OPEN)
+                told = await space.page(PageRequest(kinds=[MemoryKind.AUTOBIOGRAPHICAL], limit=_TOLD))
         return state, goals, selfimage.self_image(Material(told=told.memories, condition=state))[0]
 
     # After the reply
@@ -167,8 +173,10 @@ class Mind:
             space, lived, at, feedback=feedback, goals=[(one.text, one.priority) for one in goals], reader=self._reader
         )
         waiting = await space.backlog()
-        memories, answer = await lesson.store(space, lived, seen, at, self._extractor)
-        experience = await lesson.buffer(space, lived, feedback, at, memories)
+        with span("encoding") as told:
+            memories, answer = await lesson.store(space, lived, seen, at, self._extractor)
+            experience = await lesson.buffer(space, lived, feedback, at, memories)
+            told(memories=len(memories))
         focus = tuple((await lesson.reinforce(space, lived, answer))[:_FOCUS])
         around = await space.walk(WalkRequest(starts=focus, depth=1)) if focus else None
         done = await lesson.consolidate(space, most=_EXAMINED)
@@ -180,6 +188,7 @@ class Mind:
         condition = condition_of(state, now)
         if condition.experiences % _SELF_EVERY == 1:
             await self._look_at_self(space, condition)
+        await judging.judge_late(space, lived, now, self._tempo)
         return Lesson(
             memories=tuple(memories),
             experience=experience,
@@ -196,6 +205,15 @@ class Mind:
             disputed=disputed,
             rounds=rounds,
         )
+
+    async def judge(self, space: MemorySpace, verdict: Verdict, now: datetime) -> Judged:
+        """Take what somebody says of an answer: memories, patterns, feeling and quality follow.
+
+        Raises:
+            UnknownTurnError: the turn was neither kept nor learned from, or not yet.
+            ForeignTurnError: the answer was given to somebody else.
+        """
+        return await judging.judge(space, verdict, now, self._tempo)
 
     async def rest(self, space: MemorySpace, now: datetime) -> Rest | None:
         """Consolidate and forget what is due; None where nothing is. For a loop in the background.
@@ -217,9 +235,7 @@ class Mind:
             report = await lesson.consolidate(space, most=_EXAMINED_AT_REST)
             done, disputed, _ = await lesson.cohere(space)
             settled = len(done)
-        faded = await space.forget() if forgets else None
-        if forgets:
-            await space.thin_snapshots(self._schedule.keeping)
+        faded = await forgotten(space, self._schedule.keeping) if forgets else None
         goals = await space.goals(state=GoalState.OPEN)
         measured = await self._measured(space, before, waiting, goals, whole=True)
         await self._look_at_self(space, measured)
@@ -256,7 +272,7 @@ class Mind:
         kinds = await space.kinds()
         stats = await space.stats()
         counted = replace(condition, patterns=stats.patterns, memories={str(kind): n for kind, n in kinds.items()})
-        return replace(_told(counted, now), experiences=stats.experiences)
+        return replace(counted.told(now), experiences=stats.experiences)
 
     async def coherence(self, space: MemorySpace, now: datetime) -> Coherence:
         """Measure the whole space now, each part by itself; reads every edge."""
@@ -269,7 +285,7 @@ class Mind:
     ) -> list[MindState]:
         """Return what it was like, oldest first, evenly thinned to so many points."""
         found = await space.states_between(since=since, until=until, points=points)
-        return [_told(condition_of(one, one.taken_at), one.taken_at) for one in found]
+        return [condition_of(one, one.taken_at).told(one.taken_at) for one in found]
 
     async def self_image(self, space: MemorySpace, now: datetime) -> list[SelfLayer]:
         """Return what it takes itself to be, made anew from what is remembered."""
@@ -369,23 +385,16 @@ def asked(messages: Sequence[Message]) -> str:
     return lesson.fitting(last[-_ASKED // 4 :], _ASKED).strip()
 
 
+async def _retrieved(space: MemorySpace, words: str, limit: int) -> Sequence[Hit]:
+    with span("retrieval") as told:
+        found = await space.retrieve(Query(text=words, limit=limit, touch=False))
+        told(memories=len(found.hits))
+    return found.hits
+
+
 def _pull(goal: Goal, relevance: float) -> float:
     """How much a goal is worth saying now: its priority, up to twice that where it is being spoken of."""
     return goal.priority * (1 + relevance)
-
-
-def _told(condition: Condition, now: datetime) -> MindState:
-    return MindState(
-        at=now,
-        emotion=condition.feeling.emotion if condition.felt else None,
-        coherence=condition.coherence.value,
-        resonance=condition.resonance,
-        load=condition.load,
-        rate=condition.rate,
-        experiences=condition.experiences,
-        patterns=condition.patterns,
-        memories=condition.memories,
-    )
 
 
 def _outline(snapshot: Snapshot) -> dict[str, float]:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from echo.ports import INTERNAL_PORT, MAIN_PORT, OLLAMA_PORT
 from replica_agent.fields import AbsolutePath, Listen, Strict, matches, web_url
+from replica_agent.metrics_tls import MetricsTls
 from replica_agent.ports import AGENT_PORT, GATE_PORT
 
 __all__ = [
@@ -331,6 +332,8 @@ class EchoConfig(Strict):
     drain: DrainConfig = DrainConfig()
     memory: MemoryConfig | None = None
     view: ViewConfig = ViewConfig()
+    metrics_tls: MetricsTls | None = None
+    """Tell metrics by TLS, on a port of their own, and not on `listen.internal`. A change needs a restart."""
 
     @model_validator(mode="after")
     def _names_once(self) -> Self:

@@ -15,6 +15,7 @@ from echo.memory.errors import (
     EmbeddingMismatchError,
     Fault,
     ForeignConversationError,
+    ForeignTurnError,
     IdempotencyConflictError,
     InvalidInputError,
     ReembeddedError,
@@ -26,7 +27,9 @@ from echo.memory.errors import (
     UnknownGoalError,
     UnknownMemoryError,
     UnknownSpaceError,
+    UnknownTurnError,
 )
+from echo.memory.judging import Answer, Judged, Judgement, MovedMemory
 from echo.memory.kinds import (
     Arm,
     AssociationKind,
@@ -94,6 +97,7 @@ from echo.memory.working import WorkingItem, WorkingMemory, WorkingMemoryReport
 __all__ = [
     "Advanced",
     "Agreement",
+    "Answer",
     "Arm",
     "ArmTrace",
     "Association",
@@ -120,6 +124,7 @@ __all__ = [
     "Fault",
     "Filter",
     "ForeignConversationError",
+    "ForeignTurnError",
     "ForgettingAction",
     "ForgettingEntry",
     "ForgettingReport",
@@ -131,6 +136,8 @@ __all__ = [
     "IdempotencyConflictError",
     "ImportReport",
     "InvalidInputError",
+    "Judged",
+    "Judgement",
     "Keeping",
     "Limits",
     "Memory",
@@ -139,6 +146,7 @@ __all__ = [
     "MemorySpace",
     "MemoryState",
     "MemoryStore",
+    "MovedMemory",
     "NewAssociation",
     "NewExperience",
     "NewMemory",
@@ -174,6 +182,7 @@ __all__ = [
     "UnknownGoalError",
     "UnknownMemoryError",
     "UnknownSpaceError",
+    "UnknownTurnError",
     "Walk",
     "WalkRequest",
     "Why",

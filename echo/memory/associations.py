@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import cast
 from uuid import UUID
 
 from echo.memory import database
@@ -44,12 +45,8 @@ async def associate(context: Context, edges: Iterable[NewAssociation]) -> int:
 async def dissociate(context: Context, edges: Iterable[Association | NewAssociation]) -> int:
     """Take edges away; returns how many were there."""
     checker = context.checker()
-    given = [
-        NewAssociation(source=edge.source, target=edge.target, kind=edge.kind, weight=edge.weight) for edge in edges
-    ]
-    ready = [
-        _check(checker, f"edges[{i}]", edge) for i, edge in enumerate(checker.many("edges", given, NewAssociation))
-    ]
+    given: list[NewAssociation] = checker.many("edges", _as_new(edges), NewAssociation)
+    ready = [_check(checker, f"edges[{i}]", edge) for i, edge in enumerate(given)]
     checker.done()
     async with context.transaction() as (connection, row):
         found = await database.rows(
@@ -57,6 +54,18 @@ async def dissociate(context: Context, edges: Iterable[Association | NewAssociat
             targets=[one[1] for one in ready], kinds=[str(one[2]) for one in ready],
         )  # fmt: skip
     return len(found)
+
+
+def _as_new(edges: object) -> object:
+    """Edges as they are given to be made; what is none stays, to be refused with the rest."""
+    if isinstance(edges, str | bytes) or not isinstance(edges, Iterable):
+        return edges
+    return [
+        NewAssociation(source=edge.source, target=edge.target, kind=edge.kind, weight=edge.weight)
+        if isinstance(edge, Association)
+        else edge
+        for edge in cast("Iterable[object]", edges)
+    ]
 
 
 def _check(checker: Checker, where: str, edge: NewAssociation) -> tuple[UUID, UUID, AssociationKind, float]:

@@ -26,6 +26,7 @@ async def add_turns(context: Context, name: str, model: str, owner: str, turns: 
     for i, one in enumerate(given):
         checker.text(f"turns[{i}].content", one.content, most_bytes=context.limits.content_bytes)
         checker.text(f"turns[{i}].role", one.role, most_bytes=_ROLE_CHARACTERS, empty=False)
+        checker.label(f"turns[{i}].request", one.request)
         checker.moment(f"turns[{i}].at", one.at)
     checker.done()
     now = context.clock()
@@ -43,6 +44,7 @@ async def add_turns(context: Context, name: str, model: str, owner: str, turns: 
             numbers=list(range(found.turns - len(given) + 1, found.turns + 1)),
             roles=[one.role for one in given], contents=[one.content for one in given], ats=[one.at for one in given],
             recalled=[json.dumps([_plain(each) for each in one.recalled]) for one in given],
+            requests=[one.request for one in given],
         )  # fmt: skip
     return _conversation(found)
 
@@ -84,6 +86,7 @@ async def drop(context: Context, name: str) -> None:
     checker.done()
     async with context.transaction() as (connection, row):
         found = await database.one(connection, _DROP, space=row.id, name=name)
+        await database.run(connection, _DROP_JUDGEMENTS, space=row.id, name=name)
     if found is None:
         raise UnknownConversationError(name)
 
@@ -102,7 +105,7 @@ def _conversation(row: Any) -> Conversation:
 def _turn(row: Any) -> Turn:
     given: list[dict[str, Any]] = json.loads(row.recalled) if isinstance(row.recalled, str) else row.recalled
     return Turn(
-        number=row.number, role=row.role, content=row.content, at=row.at,
+        number=row.number, role=row.role, content=row.content, at=row.at, request=row.request, judged=row.judged,
         recalled=tuple(
             Recalled(id=UUID(one["id"]), score=float(one["score"]), why=tuple(one["why"])) for one in given
         ),
@@ -121,10 +124,11 @@ ON CONFLICT (space_id, id) DO UPDATE SET turns = c.turns + excluded.turns, updat
 RETURNING {_COLUMNS}
 """
 _ADD = """
-INSERT INTO echo.turns (space_id, conversation, number, role, content, at, recalled)
-SELECT CAST(:space AS bigint), CAST(:name AS text), g.number, g.role, g.content, g.at, CAST(g.recalled AS jsonb)
+INSERT INTO echo.turns (space_id, conversation, number, role, content, at, recalled, request)
+SELECT CAST(:space AS bigint), CAST(:name AS text), g.number, g.role, g.content, g.at, CAST(g.recalled AS jsonb),
+    g.request
 FROM unnest(CAST(:numbers AS integer[]), CAST(:roles AS text[]), CAST(:contents AS text[]), CAST(:ats AS timestamptz[]),
-    CAST(:recalled AS text[])) AS g (number, role, content, at, recalled)
+    CAST(:recalled AS text[]), CAST(:requests AS text[])) AS g (number, role, content, at, recalled, request)
 """
 _PAGE = f"""
 SELECT {_COLUMNS} FROM echo.conversations
@@ -135,8 +139,14 @@ ORDER BY updated_at DESC, id LIMIT CAST(:limit AS integer)
 """
 _GET = f"SELECT {_COLUMNS} FROM echo.conversations WHERE {_MINE}"
 _TURNS = """
-SELECT number, role, content, at, recalled FROM echo.turns
-WHERE space_id = CAST(:space AS bigint) AND conversation = CAST(:name AS text)
-ORDER BY number DESC LIMIT CAST(:limit AS integer)
+SELECT t.number, t.role, t.content, t.at, t.recalled, t.request, j.value AS judged FROM echo.turns t
+LEFT JOIN echo.judgements j ON j.space_id = t.space_id AND j.turn = t.request AND t.role = 'assistant'
+WHERE t.space_id = CAST(:space AS bigint) AND t.conversation = CAST(:name AS text)
+ORDER BY t.number DESC LIMIT CAST(:limit AS integer)
 """
 _DROP = f"DELETE FROM echo.conversations WHERE {_MINE} RETURNING id"
+# Of turns that were learned from, it stays with the experience.
+_DROP_JUDGEMENTS = """
+DELETE FROM echo.judgements
+WHERE space_id = CAST(:space AS bigint) AND conversation = CAST(:name AS text) AND experience IS NULL
+"""

@@ -89,6 +89,27 @@ class UnknownConversationError(EchoMemoryError):
         super().__init__(f"the space has no conversation {name!r}")
 
 
+class UnknownTurnError(EchoMemoryError):
+    """The space has no such answer, or not yet."""
+
+    status = 404
+
+    def __init__(self, turn: object) -> None:
+        super().__init__(
+            f"the space has no answer {turn} that could be judged: it was not kept or learned from, or not yet; "
+            "ask again in a moment"
+        )
+
+
+class ForeignTurnError(EchoMemoryError):
+    """The answer was somebody else's of the same space."""
+
+    status = 403
+
+    def __init__(self) -> None:
+        super().__init__("an answer is judged by whom it was given to")
+
+
 class ForeignConversationError(EchoMemoryError):
     """The conversation is somebody else's of the same space."""
 

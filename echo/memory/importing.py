@@ -197,7 +197,15 @@ _WRITES: dict[str, tuple[str, ...]] = {
             values="id, title, model, turns, started_at, updated_at, COALESCE(owner, '')",
         ),
     ),
-    "turn": (_plain("turns", "conversation, number, role, content, at, recalled"),),
+    "turn": (
+        # Exports of before name no request.
+        _plain(
+            "turns",
+            "conversation, number, role, content, at, recalled, request",
+            values="conversation, number, role, content, at, recalled, COALESCE(request, '')",
+        ),
+    ),
+    "judgement": (_plain("judgements", "turn, value, reason, revision, moved, experience, conversation, at"),),
     "log": (_plain("forgetting_log", "memory_id, action, reason, retention, at", _SAME_ENTRY),),
 }
 _KNOWN = [kind for kind in _WRITES if kind != _LINK]

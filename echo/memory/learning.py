@@ -67,6 +67,16 @@ def learn(before: Learned | None, feedback: float) -> Learned:
     )
 
 
+def corrected(before: Learned, counted: float, feedback: float) -> Learned:
+    """A pattern after an occurrence that was counted with one feedback turns out to have had another."""
+    turned = int(feedback > 0) - int(counted > 0)
+    return Learned(
+        strength=min(1.0, max(0.0, before.strength + LEARNING_RATE * (feedback - counted))),
+        frequency=before.frequency,
+        positives=min(before.frequency, max(0, before.positives + turned)),
+    )
+
+
 async def record(context: Context, experience: NewExperience) -> UUID:
     """Put an experience into the buffer; returns its id."""
     now = context.clock()
@@ -128,6 +138,16 @@ def experience_of(row: Row[Any]) -> Experience:
         occurred_at=row.occurred_at,
         consolidated_at=row.consolidated_at,
     )
+
+
+async def experience_of_key(context: Context, key: str) -> Experience | None:
+    """The experience that was recorded with an idempotency key; None where none was, or it is gone."""
+    checker = context.checker()
+    checker.label("key", key, empty=False)
+    checker.done()
+    async with context.transaction() as (connection, row):
+        found = await database.one(connection, _OF_KEY, space=row.id, key=_KEY_PREFIX + key)
+    return None if found is None else experience_of(found)
 
 
 async def observe(context: Context, observations: Iterable[Observation]) -> list[Pattern]:
@@ -193,6 +213,37 @@ async def observe_in(
     return [stored[key] for key in keys], sum(1 for key in keys if key not in known)
 
 
+async def correct_in(
+    connection: AsyncConnection,
+    space_id: int,
+    observations: Sequence[Observation],
+    counted: float,
+    feedback: float,
+) -> int:
+    """Correct known patterns by what an experience turns out to have been worth; returns how many there are still."""
+    keys = list(dict.fromkeys((one.kind, one.signature) for one in observations))
+    if not keys:
+        return 0
+    await database.run(connection, _ONE_LEARNER, space=space_id)
+    found = await database.rows(
+        connection, _KNOWN, space=space_id, kinds=[str(kind) for kind, _ in keys], signatures=[name for _, name in keys]
+    )
+    batch: list[dict[str, Any]] = []
+    for row in found:
+        after = corrected(Learned(row.strength, row.frequency, row.positives), counted, feedback)
+        batch.append(
+            {
+                "id": str(row.id),
+                "tier": str(after.tier),
+                "strength": after.strength,
+                "positives": after.positives,
+                "confidence": after.confidence,
+            }
+        )
+    await database.run(connection, _CORRECT, space=space_id, batch=json.dumps(batch))
+    return len(batch)
+
+
 async def patterns(context: Context, kind: PatternKind | None, limit: int) -> list[Pattern]:
     """Patterns, strongest first."""
     checker = context.checker()
@@ -237,6 +288,17 @@ _EXPERIENCES = """
 SELECT * FROM echo.experiences WHERE space_id = CAST(:space AS bigint)
     AND (CAST(:waiting AS boolean) IS NULL OR (consolidated_at IS NULL) = CAST(:waiting AS boolean))
 ORDER BY occurred_at DESC, id DESC LIMIT CAST(:limit AS integer)
+"""
+_OF_KEY = """
+SELECT e.* FROM echo.idempotency_keys k JOIN echo.experiences e ON e.space_id = k.space_id AND e.id = k.result
+WHERE k.space_id = CAST(:space AS bigint) AND k.key = CAST(:key AS text)
+"""
+_CORRECT = """
+UPDATE echo.patterns AS p SET tier = g.tier, strength = g.strength, positives = g.positives, confidence = g.confidence
+FROM jsonb_to_recordset(CAST(CAST(:batch AS text) AS jsonb)) AS g (
+    id uuid, tier text, strength real, positives integer, confidence real
+)
+WHERE p.space_id = CAST(:space AS bigint) AND p.id = g.id
 """
 _ONE_LEARNER = "SELECT pg_advisory_xact_lock(hashtextextended('echo.patterns', CAST(:space AS bigint)))"
 _KNOWN = """

@@ -149,6 +149,8 @@ class NewTurn:
     content: str
     at: datetime
     recalled: Sequence[Recalled] = ()
+    request: str = ""
+    """That it came of, by which an answer is judged."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,6 +162,9 @@ class Turn:
     content: str
     at: datetime
     recalled: tuple[Recalled, ...]
+    request: str
+    judged: float | None
+    """What was said of it, -1 to 1; None where nothing was."""
 
 
 @dataclass(frozen=True, kw_only=True)

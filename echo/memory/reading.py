@@ -167,7 +167,8 @@ def _part(table: str) -> str:
 _PARTS = [
     _part(table)
     for table in (
-        "postings", "embeddings", "associations", "memories", "idempotency_keys", "forgetting_log", "experiences",
+        "postings", "embeddings", "associations", "memories", "idempotency_keys", "forgetting_log", "judgements",
+        "experiences",
         "patterns", "cognitive_states", "identity_snapshots", "turns", "conversations", "goals",
     )
 ]  # fmt: skip

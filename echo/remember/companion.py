@@ -44,6 +44,7 @@ from echo.remember.talk import (
     without_option,
 )
 from echo.remember.tasks import Learner, Task
+from echo.telemetry import origin, span
 from replica_agent.headers import Headers
 from replica_agent.logs import event
 
@@ -179,19 +180,23 @@ class Companion:
         part = Part(request, body, "skipped", route, incoming.model, principal.name, wish=wish)
         end = asyncio.get_running_loop().time() + memories.config.recall.seconds
         if wish.conversation:
-            fields = await self._resume(memories, part, wish, fields, end)
+            with span("history") as told:
+                fields = await self._resume(memories, part, wish, fields, end)
+                told(messages=part.history)
         messages = said(route, fields)
         part.words, part.before = asked(messages), _before(messages, part)
         part.whole = next((one.content for one in reversed(messages) if one.role == "user" and one.content.strip()), "")
         if not wish.recall or part.outcome != "skipped":
             return part
         began = time.perf_counter()
-        prepared, part.outcome = await self._prepare(memories, wish, messages, end)
-        notes = with_notes(route, fields, prepared.text) if prepared.text else None
-        if notes is not None:
-            part.body, part.cited = notes, prepared.cited
-        elif part.outcome == "used":
-            part.outcome = "nothing"
+        with span("recall") as told:
+            prepared, part.outcome = await self._prepare(memories, wish, messages, end)
+            notes = with_notes(route, fields, prepared.text) if prepared.text else None
+            if notes is not None:
+                part.body, part.cited = notes, prepared.cited
+            elif part.outcome == "used":
+                part.outcome = "nothing"
+            told(outcome=part.outcome, memories=len(part.cited))
         self._metrics.recalls.labels(part.outcome).inc()
         self._metrics.recall_seconds.observe(time.perf_counter() - began)
         self._metrics.recalled.inc(len(part.cited))
@@ -276,7 +281,7 @@ class Companion:
             before=tuple(part.before),
             at=memories.now(),
         )
-        self.learner.put(Task(wish.space, lived, cited, wish.learn, part.whole))
+        self.learner.put(Task(wish.space, lived, cited, wish.learn, part.whole, origin()))
 
 
 def _before(messages: Sequence[Message], part: Part) -> list[Said]:

@@ -12,6 +12,7 @@ from echo.engine.fleet import model_key
 from echo.engine.queue import BusyError, Dispatcher, MissingError
 from echo.engine.upstream import Asked, ReplicaError, Upstream, next_piece
 from echo.memory import EmbedderError
+from echo.telemetry import span
 
 __all__ = ["FleetEmbedder"]
 
@@ -48,8 +49,9 @@ class FleetEmbedder:
             EmbedderError: No server has the model, none was free, or it failed.
         """
         found: list[Sequence[float]] = []
-        for start in range(0, len(texts), _BATCH):
-            found += await self._batch(texts[start : start + _BATCH])
+        with span("embedding", model=self._model, texts=len(texts)):
+            for start in range(0, len(texts), _BATCH):
+                found += await self._batch(texts[start : start + _BATCH])
         return found
 
     async def _batch(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -13,6 +14,7 @@ from echo.memory import EchoMemoryError, EmbedderError, NewTurn, Recalled, Store
 from echo.mind import Lived
 from echo.plain import fitting
 from echo.remember.memories import Memories
+from echo.telemetry import Origin, span
 from replica_agent.logs import event
 
 __all__ = ["Learner", "Task"]
@@ -20,6 +22,8 @@ __all__ = ["Learner", "Task"]
 _ATTEMPTS = 5
 _PAUSE_S = 1.0
 _LAST_S = 10.0
+_POINTED = 16
+"""Turns that the trace of a rest points to, of each space; the latest."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,7 @@ class Task:
         recalled: what was cited to it, with why.
         learn: learn from it; else it is only kept in its conversation.
         said: the user's words, as they are kept; those that are learned from where it is empty.
+        origin: of the request's trace, where there is one.
     """
 
     space: str
@@ -39,6 +44,7 @@ class Task:
     recalled: tuple[Recalled, ...] = ()
     learn: bool = True
     said: str = ""
+    origin: Origin | None = None
 
 
 @dataclass
@@ -61,6 +67,7 @@ class Learner:
     """Spaces that learned since they were tidied last."""
 
     def __post_init__(self) -> None:
+        self._origins: dict[str, deque[Origin]] = {}
         self._queue: asyncio.Queue[Task] = asyncio.Queue(self.memories.config.learning.queue)
         self._keeping: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._unkept: set[asyncio.Task[None]] = set()
@@ -110,8 +117,9 @@ class Learner:
         if before is not None:
             await asyncio.wait([before])
         try:
-            async with asyncio.timeout(self.memories.config.learning.seconds):
-                await self._tried(task, self._keep)
+            with span("keep", after=task.origin):
+                async with asyncio.timeout(self.memories.config.learning.seconds):
+                    await self._tried(task, self._keep)
         except Exception as error:  # noqa: BLE001 - as in `_one`
             self.count("unkept")
             event("turn_not_kept", level=logging.WARNING, key=task.lived.key, cause=type(error).__name__)
@@ -156,8 +164,9 @@ class Learner:
     async def _one(self, task: Task, seconds: float) -> None:
         began = time.perf_counter()
         try:
-            async with asyncio.timeout(seconds):
-                await self._tried(task, self._learn)
+            with span("learn", after=task.origin):
+                async with asyncio.timeout(seconds):
+                    await self._tried(task, self._learn)
         except Exception as error:  # noqa: BLE001 - one turn that cannot be learned from must not end those after it
             self.count("failed")
             event("turn_not_learned", level=logging.WARNING, key=task.lived.key, cause=type(error).__name__)
@@ -188,6 +197,8 @@ class Learner:
         now = memories.now()
         learned = await memories.mind.learn(space, lived, now)
         self.touched.add(task.space)
+        if task.origin is not None:
+            self._origins.setdefault(task.space, deque(maxlen=_POINTED)).append(task.origin)
         memories.measured(task.space, learned.coherence)
         self.tidied("merged", learned.merged)
         for one in learned.memories:
@@ -203,8 +214,8 @@ class Learner:
         await space.add_turns(
             lived.conversation,
             [
-                NewTurn(role="user", content=fitting(said), at=at, recalled=task.recalled),
-                NewTurn(role="assistant", content=fitting(lived.output), at=now),
+                NewTurn(role="user", content=fitting(said), at=at, recalled=task.recalled, request=lived.key),
+                NewTurn(role="assistant", content=fitting(lived.output), at=now, request=lived.key),
             ],
             model=lived.model[:128],
             owner=lived.speaker,
@@ -220,8 +231,9 @@ class Learner:
             for name in spaces:
                 try:
                     space = await self.memories.space(name)
-                    rested = await self.memories.mind.rest(space, self.memories.now())
-                    await space.index_fresh()
+                    with span("rest", links=self._origins.pop(name, ())):
+                        rested = await self.memories.mind.rest(space, self.memories.now())
+                        await space.index_fresh()
                 except EchoMemoryError as error:
                     self.touched.add(name)
                     event("not_tidied", level=logging.WARNING, cause=type(error).__name__)

@@ -10,6 +10,7 @@ from opentelemetry.trace import SpanKind, Status, StatusCode, Tracer
 from starlette.types import Message, Receive, Scope, Send
 
 from echo.engine.engine import Engine
+from echo.telemetry.spans import failed
 from replica_agent.meter import Meter
 
 __all__ = ["TracedEngine"]
@@ -60,9 +61,16 @@ class TracedEngine(Engine):
             context=propagate.extract(carried),
             kind=SpanKind.SERVER,
             attributes=attributes,
+            # An error's text may quote what somebody said.
+            record_exception=False,
+            set_status_on_exception=False,
         ) as span:
             said = _Said(send)
-            await super().answer(_with_context(scope), receive, said.take, route)
+            try:
+                await super().answer(_with_context(scope), receive, said.take, route)
+            except Exception as error:
+                failed(span, error)
+                raise
             if span.is_recording():
                 if said.status:
                     span.set_attribute("http.response.status_code", said.status)

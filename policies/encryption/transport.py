@@ -280,6 +280,33 @@ def tls_version(item: Item, _: Facts) -> Iterator[Finding]:
             yield at(node, "allows a version below TLS 1.2")
 
 
+_ENDPOINTS = ("podMetricsEndpoints", "endpoints")
+
+
+@FAMILY.check(
+    "scrape-tls",
+    Severity.MEDIUM,
+    "What Prometheus scrapes tells by TLS, and is known by its name",
+    on=kinds("monitoring.coreos.com", "PodMonitor", "ServiceMonitor"),
+    link="https://prometheus-operator.dev/docs/api-reference/api/#monitoring.coreos.com/v1.PodMetricsEndpoint",
+    why="Metrics name models, keys and loads; whoever answers in a target's place decides what alerts see.",
+    fix="Set `scheme: https`, and `tlsConfig` with the authority and `serverName` (here: `monitoring.tls`).",
+    prod_only=True,
+)
+def scrape_tls(item: Item, _: Facts) -> Iterator[Finding]:
+    for key in _ENDPOINTS:
+        for endpoint in item.body.at("spec", key).each():
+            scheme, tls = endpoint.at("scheme"), endpoint.at("tlsConfig")
+            if scheme.unknown or tls.unknown:
+                continue
+            if (scheme.text or "http").lower() != "https":
+                yield at(scheme, "is plain HTTP")
+            elif tls.at("insecureSkipVerify").is_(True):
+                yield at(tls.at("insecureSkipVerify"), "takes any certificate")
+            elif tls.at("ca").missing and tls.at("caFile").missing:
+                yield at(tls, "names no authority")
+
+
 @FAMILY.check(
     "skip-verify",
     Severity.MEDIUM,

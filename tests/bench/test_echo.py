@@ -14,6 +14,8 @@ import statistics
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -22,7 +24,9 @@ from rich.table import Table
 
 from echo.auth.keys import digest
 from tests.echo.harness import Echo, new_key
+from tests.echo.remembering import requests_in
 from tests.replica_agent.harness import create_talker, until
+from tests.replica_agent.tap import Tap
 from tests.support.ollama_process import OllamaProcess, find_ollama
 from tests.support.postgres import SERVICE, Postgres, find_wheel
 from tests.support.processes import Server, free_port
@@ -33,6 +37,7 @@ MEMORIES = 300
 KEPT = {"OLLAMA_KEEP_ALIVE": "-1"}
 STREAMS, EVENTS, EVERY_S = 200, 200, 0.05
 LITELLM = Path(__file__).parent / "litellm" / ".venv" / "bin" / "litellm"
+ELSEWHERE: dict[str, object] = {"prompt": "z z z z", "options": {"num_predict": 1}}
 TALK = {"model": "talker:1", "prompt": "a", "options": {"num_predict": 1000}}
 
 
@@ -85,6 +90,17 @@ def test_beside_ollama_asked_directly(tmp_path: Path) -> None:
     assert rate[1] >= 0.98 * rate[0]
 
 
+def _with_notes(folder: Path, ollama: str, key: str, settings: dict[str, Any]) -> str:
+    """Return the prompt that a service sends for the one of these tests, seen on its way."""
+    port = urlsplit(ollama).port
+    assert port is not None
+    with Tap(port) as tap, Echo(folder / "seen", [{"name": "chat", "url": tap.url}], **settings) as echo:
+        until(lambda: echo.get("/echo/state", key=key).status_code == 200, 90)
+        _timed(echo.main, key, echo={"learn": False})
+        bodies = [body for wire in tap.wires for path, body in requests_in(bytes(wire.up)) if path == "/api/generate"]
+    return str(json.loads(bodies[-1])["prompt"])
+
+
 @pytest.mark.timeout(600)
 def test_with_a_memory_beside_ollama_asked_directly(tmp_path: Path) -> None:
     """With the whole of cognition, a space of some hundred memories, and learning from each answer meanwhile.
@@ -106,21 +122,27 @@ def test_with_a_memory_beside_ollama_asked_directly(tmp_path: Path) -> None:
             with echo.client(key=key) as http:
                 for i in range(MEMORIES):
                     http.post("/echo/memories", json={"content": f"a note {i} of the garden"}).raise_for_status()
+            noted = _with_notes(tmp_path, ollama.url, key, {"keys": keys, "memory": memory})
             ways: dict[str, tuple[str, dict[str, object]]] = {
                 "Ollama": (ollama.url, {}),
+                "Ollama, with the notes in the prompt": (ollama.url, {"prompt": noted}),
                 "echo service, learning nothing": (echo.main, {"echo": {"learn": False}}),
                 "echo service": (echo.main, {}),
             }
             found: dict[str, list[float]] = {name: [] for name in ways}
             for _ in range(ROUNDS + 2):
                 for name, (base, more) in ways.items():
+                    _timed(ollama.url, key, **ELSEWHERE)
                     found[name].append(_timed(base, key, **more)[0])
             outcomes = {word: echo.metric("memory_recalls_total", outcome=word) for word in ("used", "slow", "failed")}
             recall_s = echo.metric("memory_recall_seconds_sum") / echo.metric("memory_recall_seconds_count")
     table = Table("with a memory", "first token, ms")
-    for name, times in found.items():
-        table.add_row(name, f"{statistics.median(times[2:]):.1f}")
+    first = {name: statistics.median(times[2:]) for name, times in found.items()}
+    for name, median in first.items():
+        table.add_row(name, f"{median:.1f}")
     table.add_row("of it recall, mean", f"{1e3 * recall_s:.1f}")
+    own = first["echo service, learning nothing"] - first["Ollama, with the notes in the prompt"]
+    table.add_row(f"the service's own part; {len(noted)} letters of notes", f"{own:.1f}")
     Console(width=100).print(table)
     assert outcomes == {"used": 2 * (ROUNDS + 2), "slow": 0, "failed": 0}
     assert recall_s <= 0.04

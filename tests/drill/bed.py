@@ -20,6 +20,9 @@ FACTOR = float(os.environ.get("ECHORATOR_DRILL_FACTOR", "1"))
 LIMIT_S = 900 / FACTOR + 120
 SETTINGS = {
     "enabled": True,
+    # As in prod: it has more that can go wrong.
+    "tls": True,
+    "responder": {"enabled": True},
     "kubelet": True,
     "kubeStateMetrics": True,
     "probes": {"enabled": True, "seconds": 10, "timeoutSeconds": 10},

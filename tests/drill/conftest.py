@@ -56,8 +56,8 @@ def drill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drill]:
         drill = Drill(
             kube,
             stack,
-            InCluster(kube, space, f"prometheus-{name}-0", names.PROMETHEUS_PORT),
-            InCluster(kube, space, f"alertmanager-{name}-0", names.ALERTMANAGER_PORT),
+            InCluster(kube, space, f"prometheus-{name}-0", names.PROMETHEUS_PORT, scheme="https"),
+            InCluster(kube, space, f"alertmanager-{name}-0", names.ALERTMANAGER_PORT, scheme="https"),
             mirror,
             prepared.node(),
             rows,

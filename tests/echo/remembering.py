@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,7 +93,9 @@ def said(name: str, person: Person, *more: str) -> dict[str, object]:
 
 
 @contextmanager
-def remembering(folder: Path, ollama: OllamaProcess, url_file: Path, **memory: Any) -> Generator[Remembering]:
+def remembering(
+    folder: Path, ollama: OllamaProcess, url_file: Path, *, env: Mapping[str, str] | None = None, **memory: Any
+) -> Generator[Remembering]:
     """Start a service with a memory; `memory` are further settings of its section."""
     port = urlsplit(ollama.url).port
     assert port is not None
@@ -103,7 +105,7 @@ def remembering(folder: Path, ollama: OllamaProcess, url_file: Path, **memory: A
     with Tap(port) as tap:
         servers = [{"name": "chat", "url": tap.url, "slots": 4}]
         keys = [said("ann", ann, "shed", "hall"), said("bob", bob, "hall"), said("stranger", stranger)]
-        echo = Echo(folder, servers, keys=keys, memory=section)
+        echo = Echo(folder, servers, env=env, keys=keys, memory=section)
         try:
             echo.start(90)
             yield Remembering(echo, tap, ann, bob, stranger)

@@ -168,7 +168,7 @@ def test_a_listener_at_one_replica_hears_of_another(
     """Two services on one database; without Redis each tells of itself, and health says so."""
     database = tmp_path / "url"
     database.write_text(postgres.url(postgres.create(), SERVICE))
-    shared = {"eventsUrlFile": str(url_file)}
+    events = str(url_file)
 
     async def listening(one: Remembering, person: Person) -> ClientConnection:
         url = one.echo.main.replace("http", "ws") + f"/echo/events?space={person.home}"
@@ -199,8 +199,8 @@ def test_a_listener_at_one_replica_hears_of_another(
             await told(ann, alone)
 
     with (
-        remembering(tmp_path / "here", ollama, database, **shared) as here,
-        remembering(tmp_path / "there", ollama, database, **shared) as there,
+        remembering(tmp_path / "here", ollama, database, eventsUrlFile=events) as here,
+        remembering(tmp_path / "there", ollama, database, eventsUrlFile=events) as there,
     ):
         for one in (here, there):
             wait_open(one)

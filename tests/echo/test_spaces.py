@@ -38,6 +38,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/echo/goals"): {"text": "mine"},
     ("PATCH", "/echo/goals/{goal}"): {"text": "changed"},
     ("POST", "/echo/consolidate"): {"dryRun": False},
+    ("POST", "/echo/feedback"): {"conversation": "secret", "value": "down"},
 }
 
 

@@ -1,22 +1,25 @@
-"""A trace goes from the client's through the service to the replica, has Ollama's own times, and no text.
+"""A trace goes from the client's through recall and the replica to what is learned, has Ollama's times, and no text.
 
-A real service before a real Ollama; the collector is ours, and reads the protocol with OpenTelemetry's own classes.
-Not shown: a store of traces, and pictures of them.
+A real service before a real Ollama and a real PostgreSQL; the collector is ours, and reads the protocol with
+OpenTelemetry's own classes. A store of traces is in tests/traces.
 """
 
 from __future__ import annotations
 
 import re
 import signal
+from pathlib import Path
 
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from tests.echo.conftest import Ollama, Start
 from tests.echo.harness import Echo
+from tests.echo.remembering import MODEL, SHORT, remembering, wait_open
 from tests.replica_agent.harness import until
 from tests.replica_agent.tap import Tap
 from tests.support.otlp import Collector, attributes, collector
+from tests.support.postgres import SERVICE, Postgres
 
 pytestmark = [pytest.mark.ollama, pytest.mark.timeout(240)]
 
@@ -61,6 +64,56 @@ def test_a_trace_from_the_client_to_the_tokens(ollama: Ollama, start_echo: Start
         assert (refused["http.response.status_code"], refused["error.type"]) == (404, "model_not_found")
         assert not any(PROMPT.encode() in body for body in found.bodies)
     assert PROMPT not in echo.log.read_text()
+
+
+def test_a_trace_goes_on_to_what_is_learned_and_a_rest_points_back(
+    ollama: Ollama, postgres: Postgres, tmp_path: Path
+) -> None:
+    file = tmp_path / "url"
+    file.write_text(postgres.url(postgres.create(), SERVICE))
+    parts = {
+        "POST /api/chat": "",
+        "history": "POST /api/chat",
+        "recall": "POST /api/chat",
+        "retrieval": "recall",
+        "mind": "recall",
+        "prompt": "POST /api/chat",
+        "tokens": "POST /api/chat",
+        "keep": "POST /api/chat",
+        "learn": "POST /api/chat",
+        "encoding": "learn",
+        "consolidation": "learn",
+        "coherence": "learn",
+    }
+    with collector() as found:
+        env = {"OTEL_EXPORTER_OTLP_ENDPOINT": found.url, **SOON}
+        learning = {"tidyMinutes": 0.02}
+        with remembering(tmp_path / "echo", ollama, file, env=env, cognition=True, learning=learning) as home:
+            wait_open(home)
+            home.remember(home.ann, f"The {PROMPT} grows in the garden.")
+            body = {"model": MODEL, "messages": [{"role": "user", "content": f"where is the {PROMPT}?"}]}
+            body |= {"stream": False, "options": SHORT, "echo": {"conversation": "garden"}}
+            with home.client(home.ann, "ann") as http:
+                http.post("/api/chat", json=body).raise_for_status()
+            whole = sent(found, "POST /api/chat")
+
+            def of_the_request() -> dict[str, Span]:
+                return {one.name: one for one in found.spans if one.trace_id == whole.trace_id}
+
+            until(lambda: parts.keys() <= of_the_request().keys(), 90)
+            trace = of_the_request()
+            names = {one.span_id: one.name for one in trace.values()}
+            assert {name: names.get(trace[name].parent_span_id, "") for name in parts} == parts
+            assert attributes(trace["recall"]) == {"echo.outcome": "used", "echo.memories": 1}
+            assert trace["recall"].end_time_unix_nano <= trace["prompt"].start_time_unix_nano
+            assert trace["learn"].start_time_unix_nano >= whole.start_time_unix_nano
+            # What a space does later is a trace of its own, which says what it is about.
+            rest = sent(found, "rest")
+            assert rest.trace_id != whole.trace_id
+            assert {one.trace_id for one in rest.links} == {whole.trace_id}
+            assert sent(found, "forgetting").parent_span_id == rest.span_id
+            assert sent(found, "embedding")
+        assert not any(PROMPT.encode() in body for body in found.bodies)
 
 
 def test_the_replica_hears_of_our_span(ollama: Ollama, start_echo: Start) -> None:

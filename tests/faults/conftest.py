@@ -28,6 +28,7 @@ _ORDER = (
     "test_deploys",
     "test_rolling",
     "test_echo",
+    "test_echo_rolling",
     "test_second_stack",
     "test_end",
 )

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from echo.memory import (
     EchoMemoryError,
+    Judgement,
     MemorySpace,
     MemoryStore,
     NewAssociation,
@@ -70,6 +71,10 @@ _CALLS: dict[str, st.SearchStrategy[Any]] = (
             ("record_experience", (_record(NewExperience),), {}),
             ("experiences", (), {"limit": _NUMBER}),
             ("observe", (st.one_of(st.lists(_record(Observation), max_size=2), _ODD),), {}),
+            ("experience_of_key", (_TEXT,), {}),
+            ("judge", (_record(Judgement),), {}),
+            ("judgement", (_TEXT,), {}),
+            ("answer", (_TEXT,), {"number": _NUMBER}),
             ("patterns", (), {"kind": _ODD, "limit": _NUMBER}),
             ("save_state", (_ODD,), {"coherence": _NUMBER, "reason": _TEXT}),
             ("states", (), {"limit": _NUMBER}),

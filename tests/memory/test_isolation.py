@@ -6,6 +6,7 @@ prove anything about a service that names another space on purpose: who may name
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -16,6 +17,8 @@ from echo.driver import Connection, connect, sqlstate
 from echo.memory import (
     AssociationKind,
     HashEmbedder,
+    Judgement,
+    MemorySpace,
     MemoryStore,
     NewAssociation,
     NewExperience,
@@ -34,7 +37,8 @@ pytestmark = pytest.mark.anyio
 TABLES = {
     "memories", "embeddings", "postings", "counters", "associations", "idempotency_keys", "forgetting_log",
     "experiences", "patterns", "cognitive_states", "identity_snapshots", "origins", "experience_memories",
-    "pattern_memories", "reembeddings", "conversations", "turns", "goals",
+    "pattern_memories", "reembeddings", "conversations", "turns", "goals", "memory_tags",
+    "judgements",
 }  # fmt: skip
 
 
@@ -46,7 +50,7 @@ async def _two_spaces(store: MemoryStore) -> dict[str, list[object]]:
         space = store.space(name)
         made = await space.encode(
             [
-                NewMemory(content=f"{name}: the safe opens with 4711", idempotency_key="k"),
+                NewMemory(content=f"{name}: the safe opens with 4711", idempotency_key="k", tags=["safe"]),
                 NewMemory(content=f"{name}: the dog is called Bello"),
                 NewMemory(content=f"{name}: nobody needs this"),
             ]
@@ -62,6 +66,7 @@ async def _two_spaces(store: MemoryStore) -> dict[str, list[object]]:
         await space.reembed(HashEmbedder(48), batch=1, most=1)
         await space.save_state({"of": name})
         await space.save_identity({"of": name})
+        await space.judge(Judgement(turn="asked", value=-1, shares={first: 1.0}))
         await space.add_goal(f"{name}: keep the safe shut")
         await space.add_turns(
             "talk", [NewTurn(role="user", content=f"{name} asked", at=datetime(2026, 3, 1, tzinfo=UTC))]
@@ -172,3 +177,25 @@ async def test_the_library_finds_nothing_of_the_other_space(store: MemoryStore) 
             await call()
     await mine.delete()
     assert (await theirs.stats()).live == 3
+
+
+async def test_reads_together_stay_in_their_space_and_their_task(store: MemoryStore) -> None:
+    """One transaction is of one space: a call on another one, or of another task, has its own."""
+    for name in ("one", "other"):
+        await store.create_space(name)
+    first, second = store.space("one"), store.space("other")
+    await first.encode([NewMemory(content="of the first")])
+    await second.encode([NewMemory(content="of the second")])
+
+    async def said(space: MemorySpace) -> list[str]:
+        return [each.content for each in await space.recent()]
+
+    async with first.together():
+        assert await said(first) == ["of the first"]
+        assert await said(second) == ["of the second"]
+        assert await said(first) == ["of the first"]
+        # Of its own task, which has another connection.
+        apart = asyncio.gather(*(asyncio.create_task(said(first)) for _ in range(3)))
+        assert await said(first) == ["of the first"]
+        assert await apart == [["of the first"]] * 3
+    assert await said(first) == ["of the first"]

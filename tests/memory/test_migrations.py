@@ -57,6 +57,33 @@ async def test_each_step_from_the_one_before_and_twice(empty_urls: Urls, urls: U
         await whole.close()
 
 
+_NOTE_OF_BEFORE = """
+INSERT INTO echo.spaces (name, embedding_model, width, created_at) VALUES ('home', 'hash-8', 8, now());
+INSERT INTO echo.memories (
+    space_id, id, kind, tier, content, terms, words, importance, valence, arousal, dominance, complexity,
+    occurred_at, recorded_at, changed_at, valid_from, tags
+)
+SELECT id, gen_random_uuid(), 'episodic', 'working', 'note', 'note', 1, 0, 0, 0, 0, 0, now(), now(), now(), now(),
+    '{old,older}'
+FROM echo.spaces;
+"""
+
+
+async def test_tags_of_before_are_found_by_afterwards(empty_urls: Urls) -> None:
+    owner, other = await connect(empty_urls.owner, timeout=30), await connect(empty_urls.superuser, timeout=30)
+    try:
+        await migrate(owner, service_role=SERVICE, upto=8, say=_quiet)
+        await other.execute(_NOTE_OF_BEFORE)
+        await migrate(owner, service_role=SERVICE, say=_quiet)
+        rows = await other.fetch(
+            "SELECT tag FROM echo.memory_tags JOIN echo.memories m ON m.id = memory_id ORDER BY tag"
+        )
+        assert [row["tag"] for row in rows] == ["old", "older"]
+    finally:
+        await owner.close()
+        await other.close()
+
+
 async def test_several_runners_at_once(empty_urls: Urls) -> None:
     connections = [await connect(empty_urls.owner, timeout=30) for _ in range(4)]
     try:

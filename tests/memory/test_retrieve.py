@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import numpy as np
@@ -20,6 +21,7 @@ from echo.memory import (
     NewMemory,
     Query,
     RetrievalWeights,
+    Revision,
 )
 from echo.migrations import indexes
 from tests.memory.conftest import START, SetClock, Urls
@@ -91,7 +93,11 @@ async def test_a_neighbour_is_brought_with_the_way_that_led_to_it(space: MemoryS
     assert found.hits[1].why.arms[0].score == pytest.approx(0.8 * 0.9 * 0.9)
 
 
-async def test_filters(space: MemorySpace) -> None:
+@pytest.mark.parametrize("most", [1_000, 0])
+async def test_filters(space: MemorySpace, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    """Where they leave few memories over, which are looked at one by one, as where they leave many."""
+    monkeypatch.setattr("echo.memory.retrieval.few.MOST", most)
+
     def note(i: int, **fields: object) -> NewMemory:
         return NewMemory(content=f"note {i}", occurred_at=START - timedelta(days=i), **fields)  # pyright: ignore[reportArgumentType]
 
@@ -120,6 +126,45 @@ async def test_filters(space: MemorySpace) -> None:
         for arms in ([Arm.VECTOR], [Arm.TEXT], list(Arm)):
             found = await space.retrieve(Query(text="note", where=where, arms=arms, touch=False))
             assert {hit.memory.id for hit in found.hits} == {ids[i] for i in expected}, (where, arms)
+
+
+async def test_tags_are_found_by_as_they_are_now(space: MemorySpace) -> None:
+    async def tagged(tag: str) -> list[str]:
+        found = await space.retrieve(Query(text="note", where=Filter(tags=[tag]), touch=False))
+        return sorted(hit.memory.content for hit in found.hits)
+
+    first, second = await space.encode(
+        [NewMemory(content="note one", tags=["a", "b"]), NewMemory(content="note two", tags=["b"])]
+    )
+    await space.revise(first.id, Revision(tags=["b", "c"]))
+    assert [await tagged(tag) for tag in "abc"] == [[], ["note one", "note two"], ["note one"]]
+    await space.revise(second.id, Revision(tags=[]))
+    assert [await tagged(tag) for tag in "abc"] == [[], ["note one"], ["note one"]]
+    await space.purge([first.id], reason="test")
+    assert [await tagged(tag) for tag in "abc"] == [[], [], []]
+
+
+async def test_few_one_by_one_are_those_found_among_all(space: MemorySpace, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ("kettle", "cupboard", "bicycle", "winter", "letter", "garden", "train")
+    await space.encode(
+        [
+            NewMemory(
+                content=f"{words[i % 7]} {words[i % 5]} {words[i % 3]} {i}", tags=[f"t{i % 4}"], session=f"s{i % 6}"
+            )
+            for i in range(240)
+        ]
+    )
+
+    async def found(where: Filter) -> list[tuple[str, float]]:
+        answers = [await space.retrieve(Query(text=one, where=where, limit=8, touch=False)) for one in words[:3]]
+        return [(hit.memory.content, round(hit.score, 9)) for answer in answers for hit in answer.hits]
+
+    for where in (Filter(tags=["t1"]), Filter(any_tags=["t1", "t2"], sessions=["s1", "s2"]), Filter(sessions=["s3"])):
+        monkeypatch.setattr("echo.memory.retrieval.few.MOST", 1_000)
+        few = await found(where)
+        monkeypatch.setattr("echo.memory.retrieval.few.MOST", 0)
+        assert few
+        assert few == await found(where)
 
 
 async def test_the_same_question_gives_the_same_answer(space: MemorySpace) -> None:
@@ -255,3 +300,34 @@ async def test_who_is_named_is_heard_first(space: MemorySpace) -> None:
     assert found.hits[0].score == pytest.approx(found.hits[0].why.fused * 1.2)
     off = await space.retrieve(query, weights=RetrievalWeights(source=0.0))
     assert {hit.why.source for hit in off.hits} == {1.0}
+
+
+async def test_a_space_that_is_in_no_statistics_yet_is_read_once(store: MemoryStore, urls: Urls) -> None:
+    """Rows are counted, not time: 300 memories are to be read some times over, not each with each."""
+    await store.create_space("fresh")
+    space = store.space("fresh")
+    await space.encode([NewMemory(content=f"note {i}") for i in range(300)])
+
+    async def read() -> int:
+        connection = await connect(urls.superuser, timeout=60)
+        try:
+            # What a session counted comes to the others a moment after it is idle, or at once where it ends.
+            return int(
+                await connection.fetchval(
+                    "SELECT idx_tup_fetch + seq_tup_read FROM pg_stat_user_tables WHERE schemaname = 'echo' "
+                    "AND relname = 'memories'"
+                )
+            )
+        finally:
+            await connection.close()
+
+    query = Query(text="unlike", embedding=UNLIKE, limit=5, arms=[Arm.VECTOR], touch=False)
+    assert len((await space.retrieve(query)).hits) == 5
+    await store.close()
+    found = 0
+    for _ in range(600):
+        found = await read()
+        if found >= 300:
+            break
+        await asyncio.sleep(0.1)
+    assert 300 <= found < 10_000

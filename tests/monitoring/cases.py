@@ -356,6 +356,16 @@ OWN_CASES: Mapping[str, Case] = {
         {f"prometheus_tsdb_head_series{{{ME}}}": "2000000x30"},
         {"as many as usual": {f"prometheus_tsdb_head_series{{{ME}}}": "20000x30"}},
     ),
+    "CertificateExpiring": Case(
+        5,
+        {"of": "metrics"},
+        dict([gauge("echorator:certificate_expires_timestamp_seconds", 'of="metrics"', f"{29 * 86_400}x10")]),
+        {
+            "a deploy will renew it": dict(
+                [gauge("echorator:certificate_expires_timestamp_seconds", 'of="metrics"', f"{31 * 86_400}x10")]
+            )
+        },
+    ),
     "PolicyExceptionEnds": Case(
         5,
         {"check": "rbac-read-secrets", "resource": "a::soon"},

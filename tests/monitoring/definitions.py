@@ -17,7 +17,7 @@ def schemas() -> Mapping[str, Mapping[str, Any]]:
     """Kind to the schema of its version v1."""
     found: dict[str, Mapping[str, Any]] = {}
     for name, text in definitions(tools().path(DEFINITIONS).read_text()):
-        if name.partition(".")[0] not in ("prometheuses", "alertmanagers", "podmonitors", "prometheusrules"):
+        if name.partition(".")[0] not in ("prometheuses", "alertmanagers", "podmonitors", "probes", "prometheusrules"):
             continue
         content: dict[str, Any] = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
         spec: dict[str, Any] = content["spec"]

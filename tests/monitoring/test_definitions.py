@@ -16,7 +16,11 @@ from tests.unit.components.test_monitoring_stack import made
 pytestmark = pytest.mark.usefixtures("local_kubeconfig")
 
 FULL = {
+    "tls": True,
     "kubelet": True,
+    "kubeStateMetrics": True,
+    "responder": {"enabled": True},
+    "probes": {"enabled": True},
     "prometheus": {"retentionSize": "3GB", "replicas": 2},
     "remoteWrite": [{"url": "http://far.example:9009/push", "credentialsSecret": "far"}],
     "alertmanager": {
@@ -27,10 +31,10 @@ FULL = {
 }
 
 
-@pytest.mark.parametrize("settings", [{}, FULL, {"mode": "existing", "scraperNamespace": "theirs"}])
+@pytest.mark.parametrize("settings", [{}, FULL, {"mode": "existing", "scraperNamespace": "theirs", "tls": True}])
 def test_fields_are_known(settings: dict[str, Any]) -> None:
     looked_at = 0
-    for (kind, name), found in made(**settings).items():
+    for (kind, name), found in made(parts={"models": {"chat": ["smollm2:135m"]}}, **settings).items():
         schema = schemas().get(kind.rpartition(":")[2])
         if schema is None or "monitoring.coreos.com" not in kind:
             continue

@@ -50,6 +50,13 @@ _BAD_CLASSES = [
 _STEPS = {f"csi.storage.k8s.io/{step}-secret-name": "key" for step in ("provisioner", "node-publish", "node-stage")}
 
 
+def scraped(kind: str = "PodMonitor", **endpoint: Any) -> Object:
+    key = "podMetricsEndpoints" if kind == "PodMonitor" else "endpoints"
+    return named("monitoring.coreos.com/v1", kind, {"spec": {key: [{"port": "metrics", **endpoint}]}})
+
+
+_TRUSTED = {"ca": {"configMap": {"name": "authority", "key": "ca.crt"}}, "serverName": "metrics.models.svc"}
+
 ENCRYPTION: dict[str, Cases] = {
     "encryption-storage-class": single(_CLASSES, _BAD_CLASSES),
     "encryption-storage-class-secrets": single(
@@ -133,6 +140,19 @@ ENCRYPTION: dict[str, Cases] = {
             {**ingress(["a.example.com"]), "apiVersion": "extensions/v1beta1"},
             # A wildcard holds for one label only.
             ingress(["a.b.example.com"], [{"hosts": ["*.example.com"]}]),
+        ],
+    ),
+    "encryption-scrape-tls": single(
+        [
+            scraped(scheme="https", tlsConfig=_TRUSTED),
+            scraped("ServiceMonitor", scheme="HTTPS", tlsConfig={"caFile": "/ca.crt"}),
+        ],
+        [
+            scraped(),
+            scraped(scheme="http"),
+            scraped(scheme="https"),
+            scraped(scheme="https", tlsConfig={**_TRUSTED, "insecureSkipVerify": True}),
+            scraped("ServiceMonitor", port="web"),
         ],
     ),
     "encryption-ingress-plain-http": single(

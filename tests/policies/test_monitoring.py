@@ -34,6 +34,7 @@ COLLECTOR = {
     "traces": {"url": "https://traces.example:4318"},
     "jaeger": True,
 }
+_COLLECTING = "::*-podmonitor-"
 EXISTING = {"enabled": True, "mode": "existing", "scraperNamespace": "monitoring", "labels": {"release": "prometheus"}}
 PROD = {
     "echorator:cluster": json.dumps({"storageClass": "encrypted"}),
@@ -62,5 +63,9 @@ def test_no_violation_but_those_with_an_exception(
     assert len(broken) == len({str(one) for one in found})
     operator = {pair for pair in known if pair[1].endswith("::monitoring-prometheus-operator-role")}
     if "collector" in settings:
-        operator |= {(one, pattern.replace("*", "monitoring")) for one, pattern in known if "*-logs-" in pattern}
+        operator |= {
+            (one, pattern.replace("*", "monitoring"))
+            for one, pattern in known
+            if _COLLECTING in pattern or "*-logs-" in pattern
+        }
     assert broken == (operator if excused else set())

@@ -19,6 +19,7 @@ from tests.unit.components.test_monitoring_stack import COLLECTOR, made
 pytestmark = pytest.mark.timeout(300)
 
 WHOLE: dict[str, Any] = {
+    "tls": True,
     "kubeStateMetrics": True,
     "kubelet": True,
     "probes": {"enabled": True},

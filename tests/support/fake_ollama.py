@@ -1,4 +1,4 @@
-"""A stand-in for Ollama that costs next to nothing: ``python -m tests.support.fake_ollama PORT``.
+"""A stand-in for Ollama that costs next to nothing: ``python -m tests.support.fake_ollama PORT [ADDRESS]``.
 
 It streams events at a given pace, each with the time at which it was sent, so that what lies between can be measured.
 For load alone: what Ollama answers is shown with the real one. A prompt is a JSON object: `events` of `every_s`
@@ -11,10 +11,13 @@ import asyncio
 import json
 import sys
 import time
+from pathlib import Path
 from typing import Any, cast
 
 import httptools
 
+TEXT = Path(__file__).read_text(encoding="utf-8") if __name__ != "__main__" else ""
+"""For a pod that runs it."""
 _TAGS: dict[str, Any] = {
     "models": [{"name": "fake:1", "model": "fake:1", "digest": "0" * 64, "size": 1, "details": {}}]
 }
@@ -108,12 +111,12 @@ def _chunk(sent_ns: int, text: str, *, openai: bool, last: bool) -> dict[str, An
     return {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "fake:1", "choices": [choice]}
 
 
-async def _serve(port: int) -> None:
-    server = await asyncio.get_running_loop().create_server(_Connection, "127.0.0.1", port, backlog=2048)
+async def _serve(port: int, address: str = "127.0.0.1") -> None:
+    server = await asyncio.get_running_loop().create_server(_Connection, address, port, backlog=2048)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
     import uvloop
 
-    uvloop.run(_serve(int(sys.argv[1])))
+    uvloop.run(_serve(int(sys.argv[1]), *sys.argv[2:]))

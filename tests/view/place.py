@@ -94,6 +94,7 @@ def place(folder: Path, *, memories: int, said: Sequence[str] = SAID) -> Generat
         database = postgres.url(postgres.create(), SERVICE)
         asyncio.run(seed.fill(database, "home", memories))
         asyncio.run(seed.wish(database, "home"))
+        asyncio.run(seed.keep(database, "home"))
         # Of its own, since what is done there changes what is there.
         asyncio.run(seed.fill(database, "care", 30))
         asyncio.run(seed.wish(database, "care"))

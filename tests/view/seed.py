@@ -13,6 +13,7 @@ from echo.memory import (
     MemoryStore,
     NewAssociation,
     NewMemory,
+    NewTurn,
     Observation,
     PatternKind,
 )
@@ -75,6 +76,13 @@ async def wish(url: str, space: str) -> None:
         room = store.space(space)
         await room.add_goal("Know the garden by heart", priority=0.8, progress=0.4)
         await room.observe([Observation(kind=PatternKind.TEMPORAL, signature="asks in the evening")])
+
+
+async def keep(url: str, space: str) -> None:
+    """Add a conversation that is nobody's, as one of before conversations had owners."""
+    async with await MemoryStore.open(url, embedder=Given(), pool_size=2) as store:
+        turn = NewTurn(role="user", content="Who looks after the lighthouse?", at=datetime.now(UTC))
+        await store.space(space).add_turns("before", [turn], model=MODEL)
 
 
 def _memory(number: int, count: int, chance: random.Random) -> NewMemory:

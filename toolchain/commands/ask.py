@@ -1,4 +1,4 @@
-"""``make ask``: a question to a deployed model, its answer streamed."""
+"""``make ask``: a question to the echo service or else to a deployed model, its answer streamed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import asyncio
 from rich.console import Console
 
 from ollama import OllamaClient, OllamaError
+from toolchain.commands.ask_echo import BrokenOffError, NoWayError, ask_echo
 from toolchain.session import NotUpError
 from toolchain.stack import reach
 from toolchain.stack.pulumi import Pulumi
@@ -15,17 +16,19 @@ from toolchain.stack.target import Server, servers
 _CHAT = "completion"
 
 
-def ask(pulumi: Pulumi, question: str, *, model: str | None = None, console: Console) -> None:
-    """Ask the first server that has a model for it.
+def ask(pulumi: Pulumi, question: str, *, model: str | None = None, space: str | None = None, console: Console) -> None:
+    """Ask the echo service; where the stack has none, or it gives no answer, the first server that has a model for it.
 
     Args:
         pulumi: of the stack that is asked.
         question: in any language the model knows.
         model: its name; the first one that can chat when None.
+        space: of memories, for the echo service; its key's own when None.
         console: gets the answer, piece by piece.
 
     Raises:
-        NotUpError: nothing is deployed, or no such model.
+        NotUpError: nothing is deployed, or no such model; a space was named and there is no memory; or the
+            answer broke off.
         OllamaError: no replica answers.
     """
     outputs = pulumi.outputs()
@@ -38,6 +41,12 @@ def ask(pulumi: Pulumi, question: str, *, model: str | None = None, console: Con
             known = ", ".join(name for server in servers(outputs) for name in server.models)
             raise NotUpError(f"there is no model {model!r}; deployed are: {known}")
     namespace = str(outputs.get("namespace", ""))
+    if "echo-endpoint" in outputs:
+        wanted = [model] if model is not None else [name for server in deployed for name in server.models]
+        if _through_echo(pulumi, namespace, question=question, models=wanted, space=space, console=console):
+            return
+    elif space is not None:
+        raise NotUpError("the stack has no echo service, so no memory: set `echo.enabled` and run `make up`")
     coming: list[str] = []
     for server in deployed:
         if asyncio.run(
@@ -47,6 +56,29 @@ def ask(pulumi: Pulumi, question: str, *, model: str | None = None, console: Con
     if coming:
         raise NotUpError(f"models are still coming: {', '.join(coming)}; `make status` tells how far they are")
     raise NotUpError("none of the deployed models can chat; add one to `servers` in the stack's configuration")
+
+
+def _through_echo(
+    pulumi: Pulumi, namespace: str, *, question: str, models: list[str], space: str | None, console: Console
+) -> bool:
+    """Whether the echo service answered; where it does not, why not is said, and the models are asked themselves."""
+    try:
+        keys: dict[str, str] = pulumi.secret_output("echo-keys")
+        asyncio.run(
+            ask_echo(
+                reach.kube_context(pulumi), namespace, keys, question=question, models=models, space=space,
+                console=console,
+            )
+        )  # fmt: skip
+    except BrokenOffError as error:
+        console.print()
+        raise NotUpError(str(error)) from error
+    except (NoWayError, OllamaError) as error:
+        if space is not None:
+            raise NotUpError(f"the echo service gives no answer: {error}") from error
+        console.print(f"not through the echo service: {error}", style="dim", markup=False)
+        return False
+    return True
 
 
 async def _answer(

@@ -6,7 +6,7 @@ does; its registry mirror answers with what this package put there.
 
 from toolchain.images.build import Pushed, build_and_push, missing, prefetch
 from toolchain.images.errors import ImageError
-from toolchain.images.listing import images, memory_images, monitoring_images
+from toolchain.images.listing import images, memory_images, monitoring_images, traces_images
 from toolchain.images.spec import Binary, ImageSpec, Tools
 
 __all__ = [
@@ -21,4 +21,5 @@ __all__ = [
     "missing",
     "monitoring_images",
     "prefetch",
+    "traces_images",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from components.versions import (
+    ADDON_IMAGES,
     CLUSTER_IMAGES,
     ECHO_PACKAGES,
     IMAGES,
@@ -281,4 +282,21 @@ def monitoring_images() -> tuple[ImageSpec, ...]:
             ("blackbox-exporter", "blackbox_exporter"),
             ("kube-state-metrics", "kube-state-metrics"),
         )
+    )
+
+
+def traces_images() -> tuple[ImageSpec, ...]:
+    """What takes and keeps traces and logs on the local node, from source."""
+    return tuple(
+        ImageSpec(
+            name=ADDON_IMAGES[name].repository,
+            tag=ADDON_IMAGES[name].tag,
+            licence="Apache-2.0",
+            debs=Debs(alone=("ca-certificates",), without=_DEBIAN_DOCS),
+            binaries=(Binary(name, f"/bin/{name}"),),
+            entrypoint=(f"/bin/{name}",),
+            user="10001:10001",
+            env=(_CERTIFICATES,),
+        )
+        for name in ("collector", "jaeger")
     )

@@ -96,6 +96,14 @@ class Pulumi:
         found: dict[str, Any] = json.loads(self._quiet("stack", "output", "-s", self.stack, "--json"))
         return found
 
+    def secret_output(self, name: str) -> Any:  # noqa: ANN401 - whatever the program exports
+        """One output in clear; it comes through a pipe and stands in no file and on no command line.
+
+        Raises:
+            PulumiError: the stack has no such output.
+        """
+        return json.loads(self._quiet("stack", "output", name, "-s", self.stack, "--show-secrets", "--json"))
+
     def _program(self) -> str:
         found = shutil.which("pulumi", path=self.variables["PATH"])
         if found is None:

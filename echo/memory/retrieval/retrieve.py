@@ -10,13 +10,13 @@ from uuid import UUID
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from echo.memory import database, fading, read
+from echo.memory import database, fading
 from echo.memory.context import Context, SpaceRow
 from echo.memory.embedder import Vector
 from echo.memory.errors import ReembeddedError
 from echo.memory.kinds import Arm, Tier
 from echo.memory.records import Hit, Query, Retrieval, Why
-from echo.memory.retrieval import filters, fusion, graph, vector, words
+from echo.memory.retrieval import few, filters, fusion, graph, vector, words
 from echo.memory.retrieval.vector import Found
 from echo.memory.touch import touch_in
 from echo.memory.weights import FadingWeights, RetrievalWeights
@@ -78,18 +78,20 @@ async def _ask(
     weights: RetrievalWeights,
     parameters: dict[str, Any],
 ) -> dict[Arm, list[Found]]:
-    counted = await database.one(connection, _SIZE, space=space.id)
-    total, mean = (int(counted.memories), float(counted.words) / max(1, int(counted.memories))) if counted else (0, 1.0)
     count = max(weights.candidates, 4 * query.limit)
+    counted = await database.one(connection, _BEGIN, space=space.id, ef=str(vector.breadth(count)))
+    total, mean = (int(counted.memories), float(counted.words) / max(1, int(counted.memories))) if counted else (0, 1.0)
+    some = await few.passing(connection, space, parameters)
     found: dict[Arm, list[Found]] = {}
     if given is not None and Arm.VECTOR in arms:
         found[Arm.VECTOR] = await vector.nearest(
-            connection, space, given, count=count, indexed=total > weights.exact_below, parameters=parameters
-        )
+            connection, space, given, count=count, indexed=total > weights.exact_below, few=some,
+            parameters=parameters,
+        )  # fmt: skip
     if Arm.TEXT in arms:
         found[Arm.TEXT] = await words.matching(
             connection, space, query.text, count=count, total=total, mean_words=mean,
-            budget=weights.text_budget, parameters=parameters,
+            budget=weights.text_budget, few=some, parameters=parameters,
         )  # fmt: skip
     if Arm.GRAPH in arms:
         seeds = list(fusion.fuse(found, weights).items())[: weights.seeds]
@@ -121,10 +123,9 @@ async def _weigh(
     }
     scores = {one: fused[one] * a * b * c * named[one] for one, (a, b, c) in factors.items()}
     best = sorted(scores, key=lambda one: (-scores[one], one))[: query.limit]
-    whole = await read.memories(connection, space.id, best)
-    traces = fusion.traces(found)
     worded = {one.id for one in found.get(Arm.TEXT, ())}.intersection(best)
-    stems = await words.matched(connection, space, query.text, sorted(worded)) if worded else {}
+    whole, stems = await words.matched(connection, space, query.text, best, sorted(worded))
+    traces = fusion.traces(found)
     paths = {one.id: one.path for one in found.get(Arm.GRAPH, ())}
     return [
         Hit(
@@ -168,9 +169,11 @@ def ids_of(retrieval: Retrieval) -> list[UUID]:
 
 
 _OFF = (1.0, 1.0, 1.0)
-_SIZE = """
-SELECT COALESCE(sum(memories), 0) AS memories, COALESCE(sum(words), 0) AS words FROM echo.counters
-WHERE space_id = CAST(:space AS bigint)
+# One question for what has nothing to do with each other: each costs a round trip, of which a retrieval has ten.
+_BEGIN = """
+SELECT COALESCE(sum(memories), 0) AS memories, COALESCE(sum(words), 0) AS words,
+    set_config('hnsw.iterative_scan', 'relaxed_order', true), set_config('hnsw.ef_search', :ef, true)
+FROM echo.counters WHERE space_id = CAST(:space AS bigint)
 """
 _LIGHT = """
 SELECT m.id, m.tier, m.importance, m.valence, m.arousal, m.strength, m.access_count, m.accessed_at, m.occurred_at,

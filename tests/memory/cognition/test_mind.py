@@ -20,15 +20,19 @@ from echo.cognition.prompt import Budget, tokens
 from echo.memory import (
     Arm,
     AssociationKind,
+    ForeignTurnError,
     MemoryKind,
     MemorySpace,
     NewAssociation,
     NewMemory,
+    NewTurn,
     PatternKind,
     Query,
+    Recalled,
+    UnknownTurnError,
     WalkRequest,
 )
-from echo.mind import Lived, Message, Said
+from echo.mind import Lived, Message, Said, Verdict
 from echo.mind import Mind as Protocol
 from tests.memory.conftest import SetClock
 
@@ -413,3 +417,66 @@ async def test_a_turn_does_not_wait_for_all_that_was_imported(
     assert await space.experiences(waiting=True) == []
     await Mind().rest(space, clock.now)
     assert (await space.backlog()).unexamined == 0
+
+
+async def test_what_is_said_of_an_answer_moves_what_it_was_made_of_and_how_it_feels(
+    space: MemorySpace, clock: SetClock
+) -> None:
+    """Blame: the answer and what it used fade, what was not used stays; the feeling falls; it counts once."""
+    used, unused = [
+        one.id
+        for one in await space.encode(
+            [NewMemory(content="The kettle is in the left cupboard."), NewMemory(content="Violins need rosin.")]
+        )
+    ]
+    turn = lived("t1", "Where do I boil water?", "In the kettle, left cupboard, I think.", recalled=(used, unused))
+    done = await Mind().learn(space, turn, clock.now)
+    said, reply = done.memories
+    before = {one.id: one for one in await space.get([used, unused, said, reply])}
+    patterns = {one.signature: one.strength for one in await space.patterns()}
+    clock.forward(minutes=1)
+    verdict = Verdict(key="t1", value=-1, by="anna", reason="it is in the right one")
+    judged = await Mind().judge(space, verdict, clock.now)
+    assert judged.changed
+    after = {one.id: one for one in await space.get([used, unused, said, reply])}
+    moved = {one for one in before if after[one].strength < before[one].strength}
+    assert moved == {used, reply}
+    assert {one for one in before if after[one].importance < before[one].importance} == {used}
+    assert all(one.strength < patterns[one.signature] for one in await space.patterns())
+    state = await Mind().state(space, clock.now)
+    assert state.emotion is not None
+    assert state.emotion.valence < 0
+    assert state.emotion.dominance < 0
+    assert (state.quality, (await space.experiences())[0].feedback) == (-1, -1)
+    again = await Mind().judge(space, verdict, clock.now)
+    assert (again.changed, again.memories) == (False, judged.memories)
+    assert await Mind().state(space, clock.now) == state
+    with pytest.raises(ForeignTurnError):
+        await Mind().judge(space, Verdict(key="t1", value=1, by="bert"), clock.now)
+    with pytest.raises(UnknownTurnError):
+        await Mind().judge(space, Verdict(key="t2", value=1, by="anna"), clock.now)
+
+
+async def test_an_answer_that_is_judged_before_it_was_learned_from(space: MemorySpace, clock: SetClock) -> None:
+    """Its conversation knows it already; learning takes the judgement along, as if it had come after."""
+    [used] = [one.id for one in await space.encode([NewMemory(content="The kettle is in the left cupboard.")])]
+    recalled = [Recalled(id=used, score=1.0, why=())]
+    await space.add_turns(
+        "c1",
+        [
+            NewTurn(role="user", content="Where is it?", at=clock.now, recalled=recalled, request="t1"),
+            NewTurn(role="assistant", content="The left cupboard.", at=clock.now, request="t1"),
+        ],
+        owner="anna",
+    )
+    answer = await space.answer("c1")
+    early = Verdict(key="t1", value=-1, by="anna", conversation="c1", answer=answer)
+    first = await Mind().judge(space, early, clock.now)
+    assert [one.id for one in first.memories] == [used]
+    done = await Mind().learn(space, lived("t1", "Where is it?", "The left cupboard.", recalled=(used,)), clock.now)
+    [experience] = await space.experiences()
+    assert (experience.id, experience.feedback) == (done.experience, -1)
+    held = await space.judgement("t1")
+    assert held is not None
+    assert held.experience == done.experience
+    assert (await Mind().judge(space, early, clock.now)).changed is False

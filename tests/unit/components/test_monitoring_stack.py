@@ -6,16 +6,23 @@ Not shown: that an operator makes a running Prometheus of it, which tests/drill/
 from __future__ import annotations
 
 import json
+import re
+import time
 from collections.abc import Mapping
 from typing import Any
 
 import pulumi
 import pytest
+import yaml
+from cryptography import x509
 
 from components.cluster import Cluster, ClusterArgs
-from components.monitoring import prometheus
+from components.metrics_tls import MetricsTls
+from components.monitoring import prometheus, scrape, tls
 from components.monitoring.dashboards import BOARDS
+from components.monitoring.rules import rule_groups
 from components.monitoring_stack import MonitoringStack, MonitoringStackArgs
+from components.settings import validate
 from components.settings_monitoring import MonitoringSettings
 from components.versions import MONITORING_IMAGES
 from tests.support.pulumi_mocks import Seen, deploy, kinds
@@ -28,10 +35,12 @@ def made(*, parts: Mapping[str, Any] | None = None, **settings: Any) -> Seen:
 
     def program() -> None:
         cluster = Cluster("c", ClusterArgs(environment="dev", prefix="team"))
+        whole = validate({"monitoring": {"enabled": True, **settings}, "echo": {"enabled": "echo" in (parts or {})}})
         args = MonitoringStackArgs(
             cluster=cluster,
-            settings=MonitoringSettings.model_validate({"enabled": True, **settings}),
+            settings=whole.monitoring,
             replicas={"chat": 2},
+            metrics=MetricsTls.of(whole, cluster, parent=None, prefix=""),
             **(parts or {}),
         )
         MonitoringStack("m", args, pulumi.ResourceOptions(depends_on=[cluster]))
@@ -248,3 +257,142 @@ def test_exporters_are_brought_when_asked_for() -> None:
     assert endpoint["honorLabels"]
     (endpoint,) = spec(seen, "PodMonitor", "m-podmonitor-replicas")["podMetricsEndpoints"]
     assert not endpoint["honorLabels"]
+
+
+BY_TLS: dict[str, Any] = {
+    "tls": True,
+    "kubeStateMetrics": True,
+    "probes": {"enabled": True},
+    "responder": {"enabled": True},
+}
+OWN = {
+    *("prometheus-operator", "prometheus", "alertmanager"),
+    *("node-exporter", "kube-state-metrics", "blackbox-exporter", "responder"),
+}
+
+
+def test_by_tls_everything_is_asked_under_its_name() -> None:
+    models = {"chat": ["smollm2:135m"]}
+    seen = made(
+        parts={"echo": True, "memory": "an authority", "memory_ends": 1_800_000_000, "models": models}, **BY_TLS
+    )
+    monitors = {name.removeprefix("m-podmonitor-"): one["spec"] for name, one in kinds(seen, ":PodMonitor").items()}
+    assert set(monitors) == {"replicas", "model-store", "echo", "memory-database", *OWN}
+    for part, found in monitors.items():
+        (endpoint,) = found["podMetricsEndpoints"]
+        (space,) = found["namespaceSelector"]["matchNames"]
+        assert endpoint["scheme"] == "https"
+        if part != "memory-database":
+            assert endpoint["tlsConfig"] == tls.client(part, space)
+            # The certificate has that name, and no other part's key is in its Secret.
+            held = secrets(seen)[space, tls.secret(part)]
+            leaf = x509.load_pem_x509_certificate(held["tls.crt"].encode())
+            names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+            assert f"{part}.{space}.svc" in names.get_values_for_type(x509.DNSName)
+            assert yaml.safe_load(held["web.yaml"])["tls_server_config"]["min_version"] == "TLS13"
+    given = kinds(seen, ":ConfigMap")["m-metrics-authority"]
+    assert given["metadata"] | {"name": tls.AUTHORITY, "namespace": "team-monitoring"} == given["metadata"]
+    assert "BEGIN CERTIFICATE" in given["data"]["ca.crt"]
+    # Ours tell on a port of their own, which alone is opened.
+    for name, port in (("replicas", 9443), ("model-store", 9443), ("echo", 9443)):
+        (rule,) = spec(seen, "NetworkPolicy", f"m-scrape-{name}")["ingress"]
+        assert [one["port"] for one in rule["ports"]] == [port]
+    ways = spec(seen, "NetworkPolicy", "m-network-prometheus")["egress"]
+    assert not {5000, 5001, 11436} & {port["port"] for way in ways for port in way["ports"]}
+    (question,) = kinds(seen, ":Probe").values()
+    assert question["spec"]["prober"]["scheme"] == "https"
+    assert question["spec"]["tlsConfig"] == tls.client("blackbox-exporter", "team-monitoring")
+
+
+def secrets(seen: Seen) -> dict[tuple[str, str], Mapping[str, str]]:
+    """Namespace and name of each Secret to its content, without the wrapper that marks it as one."""
+    return {
+        (one["metadata"]["namespace"], one["metadata"]["name"]): one["stringData"]["value"]
+        for one in kinds(seen, ":Secret").values()
+        if "value" in one["stringData"]
+    }
+
+
+def test_by_tls_those_that_answer_have_their_certificate_and_probes_that_ask_so() -> None:
+    seen = made(**BY_TLS)
+    flags = {
+        "Deployment m-operator": "--web.enable-tls=true",
+        "Deployment m-kube-state-metrics": "--tls-config=/etc/metrics-tls/web.yaml",
+        "Deployment m-blackbox-exporter": "--web.config.file=/etc/metrics-tls/web.yaml",
+        "DaemonSet m-node-exporter": "--web.config.file=/etc/metrics-tls/web.yaml",
+        "Deployment m-responder": "--config",
+    }
+    for called, flag in flags.items():
+        kind, name = called.split()
+        pod = spec(seen, kind, name)["template"]["spec"]
+        (container,) = pod["containers"]
+        assert flag in container["args"], name
+        for probe in ("readinessProbe", "livenessProbe"):
+            assert container[probe]["httpGet"]["scheme"] == "HTTPS", name
+        mounted = {one["name"]: one["mountPath"] for one in container["volumeMounts"]}
+        assert mounted["metrics-tls"] == "/etc/metrics-tls"
+        (volume,) = [one for one in pod["volumes"] if one["name"] == "metrics-tls"]
+        assert ("team-monitoring", volume["secret"]["secretName"]) in secrets(seen)
+        assert volume["secret"]["defaultMode"] == 0o440
+    assert document(seen, "m-responder-config")["tlsFolder"] == "/etc/metrics-tls"
+    for part in ("prometheus", "alertmanager"):
+        web = spec(seen, part.capitalize(), f"m-{part}-team")["web"]["tlsConfig"]
+        assert web["keySecret"] == {"name": f"{part}-metrics-tls", "key": "tls.key"}
+        assert web["minVersion"] == "TLS13"
+    (told,) = spec(seen, "Prometheus", "m-prometheus-team")["alerting"]["alertmanagers"]
+    assert (told["scheme"], told["tlsConfig"]["serverName"]) == ("https", "alertmanager.team-monitoring.svc")
+    assert spec(seen, "Alertmanager", "m-alertmanager-team")["configMaps"] == ["metrics-authority"]
+    routes = yaml.safe_load(kinds(seen, ":Secret")["m-routes"]["stringData"]["value"]["alertmanager.yaml"])
+    (hook,) = next(one for one in routes["receivers"] if one["name"] == "responder")["webhook_configs"]
+    assert hook["url"].startswith("https://responder.team-monitoring.svc")
+    trusted = hook["http_config"]["tls_config"]
+    assert trusted == {
+        "ca_file": "/etc/alertmanager/configmaps/metrics-authority/ca.crt",
+        "server_name": "responder.team-monitoring.svc",
+    }
+
+
+def test_an_existing_prometheus_gets_whom_to_trust() -> None:
+    seen = made(mode="existing", scraperNamespace="theirs", tls=True)
+    given = kinds(seen, ":ConfigMap")["m-metrics-authority"]
+    assert given["metadata"]["namespace"] == "team-models"
+    assert {name for _, name in secrets(seen)} == {"replicas-metrics-tls", "model-store-metrics-tls"}
+
+
+def test_the_end_of_each_certificate_is_told() -> None:
+    seen = made(parts={"memory": "an authority", "memory_ends": 1_800_000_000}, tls=True)
+    (group,) = spec(seen, "PrometheusRule", "m-prometheusrule-certificates")["groups"]
+    ends = {rule["labels"]["of"]: rule["expr"] for rule in group["rules"]}
+    assert ends["memory"] == "vector(1800000000)"
+    days = (int(ends["metrics"][7:-1]) - time.time()) / 86400
+    assert 364 < days < 366
+
+
+def test_without_tls_nothing_of_it_is_made() -> None:
+    seen = made(parts={"echo": True, "memory": "an authority"}, **{**BY_TLS, "tls": False})
+    assert not [name for name in own(seen) if "metrics-tls" in name or ("authority" in name and "memory" not in name)]
+    assert not [name for kind, name in seen if kind.endswith(":Certificates")]
+
+
+def asked() -> set[str]:
+    """Every expression of rules and dashboards."""
+    rules = rule_groups(MonitoringSettings(), {"chat": 2}, {})
+    found = {str(rule["expr"]) for group in rules for rule in group["rules"]}
+    return found | {text for board in BOARDS for text in re.findall(r'"expr": "(.*?)(?<!\\\\)"', board.text())}
+
+
+_NAME = re.compile(r"\b(?:prometheus|alertmanager|node|process|blackbox)_\w+")
+
+
+def test_nothing_is_kept_that_nobody_asks_but_all_that_is_asked() -> None:
+    names = {name for text in asked() for name in _NAME.findall(re.sub(r"\{[^}]*\}", "", text))}
+    assert {"prometheus_tsdb_head_series", "alertmanager_alerts", "node_load5", "process_start_time_seconds"} < names
+    seen = kinds(made(**BY_TLS), ":PodMonitor")
+    patterns: dict[str, str] = {}
+    for part in scrape.KEPT:
+        (endpoint,) = seen[f"m-podmonitor-{part}"]["spec"]["podMetricsEndpoints"]
+        (rule,) = endpoint["metricRelabelings"]
+        assert (rule["sourceLabels"], rule["action"]) == (["__name__"], "keep")
+        patterns[part] = rule["regex"]
+        assert not re.fullmatch(rule["regex"], "go_gc_duration_seconds")
+    assert not [name for name in names if not any(re.fullmatch(one, name) for one in patterns.values())]

@@ -246,6 +246,7 @@ def test_every_volume_and_container_of_ours_is_known(role: Role) -> None:
             priority="models",
             claim="chat-models",
             sources=["weights"],
+            metrics_tls=True,
         )
     )
     assert {one["name"] for one in made["spec"]["containers"]} == set(OWN_CONTAINERS)

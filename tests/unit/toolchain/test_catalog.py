@@ -32,6 +32,7 @@ def test_names_are_unique_and_every_group_is_known() -> None:
     groups = (
         *catalog.LOCAL_CLUSTER_TOOLS, *catalog.PULUMI_TOOLS, *catalog.REDUCED_TOOLS, *catalog.MODEL_TOOLS,
         *catalog.CRD_TOOLS, *catalog.MONITORING_TOOLS, *catalog.PACKAGE_TOOLS, *catalog.MEMORY_TOOLS,
+        *catalog.TRACES_TOOLS,
     )  # fmt: skip
     assert set(groups) <= set(names)
     assert set(names) == set(groups) | {"miniaudio", "prometheus-adapter", "actionlint"}

@@ -10,12 +10,20 @@ from toolchain import extras
 from toolchain.build.catalogue import Catalogue
 from toolchain.extras import ALL, NONE, Extra
 
+TRACES = "  echorator:monitoring: {enabled: true, collector: {enabled: true, jaeger: true}}\n"
+
 
 @pytest.mark.parametrize(
     ("text", "asked"),
     [
         ("config:\n  echorator:monitoring: {enabled: true}\n", {Extra.MONITORING}),
-        ("config:\n  echorator:memory: {enabled: true}\n  echorator:monitoring: {enabled: true}\n", ALL),
+        (
+            "config:\n  echorator:memory: {enabled: true}\n  echorator:monitoring: {enabled: true}\n",
+            {Extra.MEMORY, Extra.MONITORING},
+        ),
+        ("config:\n  echorator:memory: {enabled: true}\n" + TRACES, ALL),
+        ("config:\n  echorator:monitoring: {enabled: false, collector: {enabled: true}}\n", NONE),
+        ("config:\n  echorator:monitoring: {enabled: true, collector: {jaeger: true}}\n", {Extra.MONITORING}),
         ("config:\n  echorator:monitoring: {enabled: false}\n", NONE),
         ("config:\n  echorator:environment: dev\n", NONE),
         ("", NONE),

@@ -110,6 +110,11 @@ export class Client {
     return this.get(`/echo/conversations/${encodeURIComponent(id)}`);
   }
 
+  /** Says whether an answer was good (1) or bad (-1). */
+  async judge(conversation: string, turn: number, value: number): Promise<void> {
+    await this.send("POST", "/echo/feedback", { conversation, turn, value });
+  }
+
   replicas(): Promise<Replicas> {
     return this.get("/admin/replicas");
   }

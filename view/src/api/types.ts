@@ -94,7 +94,13 @@ export interface MindState {
   readonly coherence: number | null;
   readonly resonance: number | null;
   readonly load: number | null;
-  readonly learning: { readonly rate: number | null; readonly experiences: number; readonly patterns: number };
+  readonly learning: {
+    readonly rate: number | null;
+    /** Of answers, by those who judged them, -1 to 1. */
+    readonly quality: number | null;
+    readonly experiences: number;
+    readonly patterns: number;
+  };
   readonly memories: Readonly<Record<string, number>>;
 }
 
@@ -152,6 +158,8 @@ export interface Conversation {
   readonly id: string;
   readonly title: string;
   readonly model: string;
+  /** Whose it is; empty is nobody. */
+  readonly owner: string;
   readonly turns: number;
   readonly started: string;
   readonly updated: string;
@@ -165,10 +173,13 @@ export interface Recalled {
 }
 
 export interface Turn {
+  readonly number: number;
   readonly role: string;
   readonly content: string;
   readonly at: string;
   readonly recalled: readonly Recalled[];
+  /** What was said of an answer, -1 to 1. */
+  readonly judged: number | null;
 }
 
 export interface WholeConversation extends Omit<Conversation, "turns"> {

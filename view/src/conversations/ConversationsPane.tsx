@@ -2,7 +2,7 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 
 import type { Client } from "../api/client";
-import type { Conversation } from "../api/types";
+import type { Conversation, Turn } from "../api/types";
 import { ago, moment } from "../ui/format";
 import { useLoad } from "../ui/load";
 import { Panel, Problem } from "../ui/parts";
@@ -49,7 +49,7 @@ export function ConversationsPane(props: {
               <button type="button" aria-pressed={one.id === chosen} onClick={() => setChosen(one.id)}>
                 <span class="clip">{one.title || one.id}</span>
                 <span class="faint">
-                  {one.model} · {one.turns} turns · {ago(one.updated)}
+                  {whose(one.owner)} · {one.model} · {one.turns} turns · {ago(one.updated)}
                 </span>
               </button>
             </li>
@@ -72,22 +72,44 @@ function Whole(props: {
   readonly changes: number;
   readonly onMemory: (id: string) => void;
 }): JSX.Element {
-  const { value, error } = useLoad(() => props.client.conversation(props.id), [props.client, props.id, props.changes]);
+  const [judged, setJudged] = useState(0);
+  const [refused, setRefused] = useState<Error>();
+  const { value, error } = useLoad(
+    () => props.client.conversation(props.id),
+    [props.client, props.id, props.changes, judged],
+  );
+  useEffect(() => setRefused(undefined), [props.id]);
+
+  const judge = async (turn: Turn, good: boolean): Promise<void> => {
+    try {
+      await props.client.judge(props.id, turn.number, good ? 1 : -1);
+      setRefused(undefined);
+      setJudged(judged + 1);
+    } catch (failure) {
+      setRefused(failure as Error);
+    }
+  };
+
   return (
     <Panel title={value?.title || "Conversation"}>
-      <Problem error={error} />
+      <Problem error={error ?? refused} />
       {value !== undefined && (
         <>
           <p class="faint">
-            {value.model} · {moment(value.started)} to {moment(value.updated)}
+            {whose(value.owner)} · {value.model} · {moment(value.started)} to {moment(value.updated)}
           </p>
           <ol class="turns">
             {value.turns.map((turn, place) => (
-              <TurnView key={place} turn={turn} onMemory={props.onMemory} />
+              <TurnView key={place} turn={turn} onMemory={props.onMemory} onJudge={(good) => void judge(turn, good)} />
             ))}
           </ol>
         </>
       )}
     </Panel>
   );
+}
+
+/** The key that a conversation belongs to: one that was kept before they had owners is nobody's. */
+function whose(owner: string): string {
+  return owner || "nobody";
 }

@@ -66,6 +66,7 @@ export function StatePane(props: {
           <Tile name="Resonance" value={number(state?.resonance)} />
           <Tile name="Load" value={number(state?.load)} />
           <Tile name="Learning rate" value={number(state?.learning.rate)} />
+          <Tile name="Answers judged" value={number(state?.learning.quality)} />
           <Tile name="Experiences" value={number(state?.learning.experiences, 0)} />
           <Tile name="Patterns" value={number(state?.learning.patterns, 0)} />
           {Object.entries(state?.memories ?? {}).map(([kind, count]) => (

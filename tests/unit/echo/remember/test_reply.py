@@ -81,3 +81,20 @@ def test_the_words_done_in_an_answer_are_no_end() -> None:
     line = json.dumps({"response": '"done":true', "done": False}).encode() + b"\n"
     assert reply.take(line) == line
     assert not reply.whole
+
+
+@given(CUTS)
+def test_calls_of_tools_pass_as_the_model_made_them(cuts: list[int]) -> None:
+    """In each API's stream; they are no words, so nothing is learned of them."""
+    called = {"tool_calls": [{"function": {"name": "look", "arguments": {"where": '{"done": true}'}}}]}
+    first = json.dumps({"message": {"role": "assistant", "content": "", **called}, "done": False}).encode() + b"\n"
+    reply = Reply("application/x-ndjson", TOLD)
+    assert passed(reply, first + b'{"done":true}\n', cuts).startswith(first)
+    assert (reply.text, reply.whole) == ("", True)
+    events = b"data: " + json.dumps({"choices": [{"delta": {"content": None, **called}}]}).encode() + b"\n\n"
+    reply = Reply("text/event-stream", TOLD)
+    assert passed(reply, events + b"data: [DONE]\n\n", cuts) == events + b"data: [DONE]\n\n"
+    assert reply.text == ""
+    whole = json.dumps({"choices": [{"message": {"content": None, **called}}]}).encode()
+    reply = Reply("application/json", TOLD)
+    assert json.loads(passed(reply, whole, cuts)) == {**json.loads(whole), "echo": TOLD}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -18,6 +19,8 @@ from echo.mind import Learned, Lived
 from echo.remember import tasks
 from echo.remember.memories import Memories
 from echo.remember.tasks import Learner, Task
+from echo.telemetry import origin, span
+from tests.support.spans import kept_spans
 
 
 class Mind:
@@ -213,3 +216,30 @@ def test_turns_beyond_the_bound_are_not_kept_and_those_that_hang_end_with_the_se
         return counted
 
     assert asyncio.run(run()) == ["unkept", "unkept"]
+
+
+def test_learning_is_in_the_trace_of_its_request() -> None:
+    with kept_spans() as (tracer, exporter):
+
+        async def learn(lived: Lived) -> None:
+            with span("encoding"):
+                if lived.key == "bad":
+                    raise ValueError(lived.input)
+
+        async def run() -> None:
+            one = learner(learn, [])
+            for key in ("good", "bad"):
+                with tracer.start_as_current_span(key):
+                    one.put(replace(task(key), origin=origin()))
+            one.put(task("untraced"))
+            await one.finish()
+
+        asyncio.run(run())
+        found = exporter.get_finished_spans()
+    traces = {
+        one.name: one.context.trace_id for one in found if one.context is not None and one.name in ("good", "bad")
+    }
+    learned = [one for one in found if one.name == "learn"]
+    assert [one.context.trace_id for one in learned if one.context is not None] == [traces["good"], traces["bad"]]
+    assert [dict(one.attributes or {}) for one in learned] == [{}, {"error.type": "ValueError"}]
+    assert len([one for one in found if one.name == "encoding"]) == 2

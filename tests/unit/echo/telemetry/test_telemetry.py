@@ -16,9 +16,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from components.versions import ROOT
 from echo.engine.engine import Engine
-from echo.telemetry import engine_kind, span
+from echo.telemetry import span
 from echo.telemetry.logs import TraceIds
-from echo.telemetry.setup import on
+from echo.telemetry.setup import engine_kind
+from echo.telemetry.spans import on
 
 
 @pytest.mark.parametrize(

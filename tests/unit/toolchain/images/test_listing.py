@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from components.versions import CLUSTER_IMAGES, IMAGES, MEMORY_IMAGES, MONITORING_IMAGES
-from toolchain.images import ImageSpec, images, memory_images, monitoring_images
+from components.versions import ADDON_IMAGES, CLUSTER_IMAGES, IMAGES, MEMORY_IMAGES, MONITORING_IMAGES
+from toolchain.images import ImageSpec, images, memory_images, monitoring_images, traces_images
 
 
 def test_every_image_that_pods_name_is_built() -> None:
@@ -17,10 +17,13 @@ def test_every_image_that_pods_name_is_built() -> None:
 def test_what_monitoring_runs_is_built() -> None:
     built = {spec.reference for spec in monitoring_images()}
     assert built == {image.reference() for image in MONITORING_IMAGES.values()}
+    assert {spec.reference for spec in traces_images()} == {
+        ADDON_IMAGES[name].reference() for name in ("collector", "jaeger")
+    }
 
 
 def test_no_two_images_share_a_path_in_the_mirror() -> None:
-    paths = [spec.repository for spec in (*images(), *monitoring_images(), *memory_images())]
+    paths = [spec.repository for spec in (*images(), *monitoring_images(), *memory_images(), *traces_images())]
     assert sorted(set(paths)) == sorted(paths)
 
 
@@ -41,6 +44,6 @@ def test_a_mirror_serves_a_name_without_its_host(name: str, path: str) -> None:
 
 def test_images_with_a_user_name_it_by_number() -> None:
     """A kubelet refuses runAsNonRoot for a user it knows only by name."""
-    users = {spec.user for spec in (*images(), *monitoring_images(), *memory_images()) if spec.user}
+    users = {spec.user for spec in (*images(), *monitoring_images(), *memory_images(), *traces_images()) if spec.user}
     assert users
     assert all(part.isdigit() for user in users for part in user.split(":"))

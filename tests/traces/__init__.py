@@ -1,0 +1,1 @@
+"""Traces and logs of a whole stack on the local cluster; slow to deploy, so not among the tests of `make test`."""
