@@ -33,7 +33,6 @@ _ORDER = (
     "test_bucket",
     "test_instances",
     "test_full_disk",
-    "new_cluster",
 )
 SMALL = {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"cpu": "2", "memory": "1Gi"}}
 
