@@ -101,7 +101,8 @@ def traced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Traced]:
         cleanup.callback(stack.end)
         stack.configure(settings(name, mirror, place))
         stack.up()
-        clients = f"{name}-clients"
+        # By its labels of the stack; by its name not, or the readers would send what these pods print.
+        clients = f"clients-{name}"
         kube.create("/api/v1/namespaces", {"metadata": {"name": clients, "labels": namespace_labels(name)}})
         cleanup.callback(kube.delete_namespace, clients)
         yield Traced(kube, stack, place, key_of(stack), clients)
