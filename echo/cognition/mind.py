@@ -36,7 +36,7 @@ from echo.memory import (
     WalkRequest,
 )
 from echo.mind import Lived, Message, MindState, Preparation, Rested, SelfLayer, Verdict
-from echo.plain import forgotten
+from echo.rest import forgotten
 from echo.telemetry import span
 
 _ASKED = 8_192
