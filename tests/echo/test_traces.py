@@ -113,7 +113,9 @@ def test_a_trace_goes_on_to_what_is_learned_and_a_rest_points_back(
             assert {one.trace_id for one in rest.links} == {whole.trace_id}
             assert sent(found, "forgetting").parent_span_id == rest.span_id
             assert sent(found, "embedding")
+            log = home.echo.log
         assert not any(PROMPT.encode() in body for body in found.bodies)
+        assert PROMPT not in log.read_text()
 
 
 def test_the_replica_hears_of_our_span(ollama: Ollama, start_echo: Start) -> None:
