@@ -21,16 +21,22 @@ _LONGEST_S = 0.1
 class _Asyncio:
     """The module `asyncio` as the SDK's loop sees it."""
 
+    def __init__(self) -> None:
+        self._calls = 0
+
     def __getattr__(self, name: str) -> object:
         return getattr(asyncio, name)
 
-    @staticmethod
-    async def sleep(delay: float) -> None:
-        """Yield; where outputs are all that is waited for, until one of them is done."""
+    async def sleep(self, delay: float) -> None:
+        """Yield; where the loop has nothing to do but look at its outputs, until one of them is done."""
+        # Calls that ended are taken away one by one before outputs are looked at, with a yield before each; calls that
+        # come later stay until all outputs are done.
+        calls = len(_SETTINGS.rpc_manager.rpcs)
+        taken, self._calls = calls < self._calls, calls
         with _SETTINGS.lock:
-            waiting: list[asyncio.Task[Any]] = list(_SETTINGS.outputs)
-        if delay == 0 and waiting and not _SETTINGS.rpc_manager.rpcs and not any(task.done() for task in waiting):
-            await asyncio.wait(waiting, timeout=_LONGEST_S, return_when=asyncio.FIRST_COMPLETED)
+            outputs: list[asyncio.Task[Any]] = list(_SETTINGS.outputs)
+        if delay == 0 and outputs and not taken and not any(task.done() for task in outputs):
+            await asyncio.wait(outputs, timeout=_LONGEST_S, return_when=asyncio.FIRST_COMPLETED)
         else:
             await asyncio.sleep(delay)
 

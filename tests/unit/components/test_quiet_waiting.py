@@ -70,3 +70,35 @@ def test_an_output_that_comes_meanwhile(looks: list[float]) -> None:
     with pytest.raises(ValueError, match="late"):
         _waited(more())
     assert len(looks) < 50
+
+
+def test_calls_that_came_and_ended_meanwhile(looks: list[float]) -> None:
+    """As registrations do that wait for an output: they are taken away only after all outputs."""
+
+    async def call() -> None:
+        await asyncio.sleep(0.05)
+        ended = asyncio.get_running_loop().create_future()
+        ended.set_result(None)
+        _SETTINGS.rpc_manager.rpcs.append(ended)
+        await asyncio.sleep(0.5)
+
+    _waited(call(), _done(0.3))
+    assert not _SETTINGS.rpc_manager.rpcs
+    assert len(looks) < 50
+
+
+def test_many_calls_are_taken_away_at_once(looks: list[float]) -> None:
+    async def run() -> float:
+        loop = asyncio.get_running_loop()
+        for _ in range(500):
+            ended = loop.create_future()
+            ended.set_result(None)
+            _SETTINGS.rpc_manager.rpcs.append(ended)
+        _SETTINGS.outputs.append(asyncio.ensure_future(_done(0.2)))
+        began = loop.time()
+        await asyncio.wait_for(stack.wait_for_rpcs(), 60)
+        return loop.time() - began
+
+    # A pause before each would be a minute.
+    assert asyncio.run(run()) < 20
+    assert 500 <= len(looks) < 600
