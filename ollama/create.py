@@ -15,12 +15,16 @@ from ollama.ledger import Tracker
 from ollama.look import find
 from ollama.making import make
 from ollama.names import ModelName, parse_digest
-from ollama.reserved import making_name, previous_name
+from ollama.reserved import leftovers, made_name, making_name, previous_name
 from ollama.settings import wire_parameters
 from ollama.state import ModelState, WantedModel
 from ollama.steps import Steps
 from ollama.uploads import Stamped, stamp_weights, upload
 from ollama.wire import ListedModel
+
+_DAMAGED = 3
+"""Times that what was made must prove unreadable before it is said so: another run that removes its own name takes a
+file along that ours, not yet written, would share."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,8 @@ class Creation:
         self._name = ModelName.parse(want.name)
         self._digest = parse_digest(want.digest) if want.digest is not None else None
         self._previous = previous_name(self._name)
-        self._making = making_name(self._name)
+        self._making, self._made = making_name(self._name), made_name(self._name)
+        self._damaged = 0
         self._known: tuple[FileStamp, ...] = track.old.files if track.old is not None else ()
 
     async def ensure(self) -> ModelState:
@@ -104,7 +109,9 @@ class Creation:
         finally:
             # What stays behind when the server is gone by now is removed by the next run.
             with suppress(OllamaError):
-                await self._steps.delete(self._making)
+                await self._steps.delete(self._made)
+                if inputs.files is not None and inputs.files.form == "gguf":
+                    await self._steps.delete(self._making)
         self._track.done(got.sha256, inputs.fingerprint, inputs.stamps)
         return ModelState(self._want.name, got.sha256, got.size, "present" if same else "created")
 
@@ -156,7 +163,7 @@ class Creation:
         if inputs.adapter is not None:
             source["adapters"] = inputs.adapter.digests
             heavy += inputs.adapter.size
-        await make(self._steps, self._making, {**source, **self._texts()}, heavy_bytes=heavy, sent=sent)
+        await make(self._steps, self._made, {**source, **self._texts()}, heavy_bytes=heavy, sent=sent)
         return await self._look()
 
     async def _take_gguf(self, files: Stamped, sent: Collection[str]) -> None:
@@ -186,7 +193,7 @@ class Creation:
         return {name: part for name, part in parts.items() if part is not None}
 
     async def _look(self) -> ListedModel:
-        got = find(await self._steps.tags(), self._making.key)
+        got = find(await self._steps.tags(), self._made.key)
         if got is None:
             raise self._steps.vanished("the model that was just made is not listed")
         if self._digest is not None and got.sha256 != self._digest:
@@ -197,11 +204,14 @@ class Creation:
                 f"set the model's digest to {got.sha256} if the recipe is the one you want; the digest changes with "
                 "the recipe, the base and its name, and may with the version of Ollama",
             )
-        match await self._steps.health(self._making):
+        match await self._steps.health(self._made):
             case "missing":
                 raise self._steps.vanished("a file of the model that was just made is not there")
             case "damaged":
                 message = "the weights that it was made of cannot be read, or share a damaged file with another model"
+                self._damaged += 1
+                if self._damaged < _DAMAGED:
+                    raise self._steps.vanished(message)
                 hint = "see whether the files are whole, and remove other names of this model from the replica"
                 raise SystemFault(self._steps.label, self._want.name, message, hint)
             case "good":
@@ -211,7 +221,7 @@ class Creation:
         self._steps.tell("copying", got.size, got.size)
         if replaces:
             await self._steps.copy(self._name, self._previous)
-        if not await self._steps.copy(self._making, self._name):
+        if not await self._steps.copy(self._made, self._name):
             raise self._steps.vanished("the model that was just made is gone before it could get its name")
         if replaces:
             with suppress(OllamaError):
@@ -219,6 +229,6 @@ class Creation:
 
     async def _tidy(self, listing: Sequence[ListedModel]) -> None:
         """Remove what a run that was killed left behind."""
-        for name in (self._previous, self._making):
+        for name in leftovers(self._name):
             if find(listing, name.key) is not None:
                 await self._steps.delete(name)

@@ -9,17 +9,21 @@ from ollama.alias import ensure_aliases
 from ollama.check import check_wanted
 from ollama.client import OllamaClient
 from ollama.create import Creation
-from ollama.errors import EnsureFailed, OllamaError
+from ollama.errors import EnsureFailed, OllamaError, TransientError
 from ollama.ledger import Ledger, MemoryLedger, Tracker
 from ollama.look import find, health
 from ollama.names import ModelName
-from ollama.order import base_of, bases_first, owners
+from ollama.order import base_of, bases_first, key_of, owners
 from ollama.policy import PullPolicy, before, retry
 from ollama.preflight import preflight
 from ollama.proof import BlobFolder
 from ollama.replace import Replacement
 from ollama.state import ModelState, OnEvent, PullEvent, WantedModel, ignore
 from ollama.steps import Steps
+
+_ROUNDS = 3
+"""Times that the list is gone through. A model may go while a later one is brought: another run that takes its weights
+for damaged, since a third is just writing them, removes whatever shares them."""
 
 
 async def ensure(
@@ -66,29 +70,27 @@ async def ensure(
         raise EnsureFailed([error]) from error
     memory = ledger if ledger is not None else MemoryLedger()
     bring = _Bring(client, wanted, limits, on_event, ledger=memory, blobs=blobs)
-    states: dict[int, ModelState] = {}
-    failures: dict[int, OllamaError] = {}
-    for at in bases_first(wanted):
-        want = wanted[at]
-        try:
-            base = base_of(want, bring.owned)
-            if base is not None and base in failures:
-                raise _without_base(failures[base], client.label, want, wanted[base].name)
-            async with before(deadline, client.label, want.name, f"model `{want.name}`"):
-                state = await bring.model(want)
-        except OllamaError as error:
-            failures[at] = error.about(model=want.name)
-            continue
-        on_event(PullEvent(client.label, want.name, "ready", state.size_bytes, state.size_bytes))
-        states[at] = state
-    done = [states[at] for at in sorted(states)]
-    if failures:
-        raise EnsureFailed([failures[at] for at in sorted(failures)], {client.label: done})
+    todo = bases_first(wanted)
+    for _ in range(_ROUNDS):
+        for at in todo:
+            await bring.one(at, deadline)
+        todo = await bring.gone(deadline)
+        if not todo:
+            break
+    bring.failures |= {at: _gone(client.label, wanted[at].name) for at in todo}
+    done = [bring.states[at] for at in sorted(bring.states) if at not in bring.failures]
+    if bring.failures:
+        raise EnsureFailed([bring.failures[at] for at in sorted(bring.failures)], {client.label: done})
     return done
 
 
 class _Bring:
-    """Brings one wanted model after the other to one server."""
+    """Brings one wanted model after the other to one server.
+
+    Attributes:
+        states: what was brought, by place in the list.
+        failures: what could not be, likewise.
+    """
 
     def __init__(
         self,
@@ -105,14 +107,46 @@ class _Bring:
         self._on_event = on_event
         self._ledger = ledger
         self._blobs = blobs
-        self.owned = owners(wanted)
+        self._wanted = wanted
+        self._owned = owners(wanted)
+        self.states: dict[int, ModelState] = {}
+        self.failures: dict[int, OllamaError] = {}
 
-    async def model(self, want: WantedModel) -> ModelState:
-        """Return the state of a model once it and its aliases are as wanted."""
+    async def one(self, at: int, deadline: float) -> None:
+        """Bring the model at a place in the list, and write down how that went."""
+        want = self._wanted[at]
+        label = self._client.label
+        try:
+            base = base_of(want, self._owned)
+            if base is not None and base in self.failures:
+                raise _without_base(self.failures[base], label, want, self._wanted[base].name)
+            async with before(deadline, label, want.name, f"model `{want.name}`"):
+                state = await self._model(want)
+        except OllamaError as error:
+            self.failures[at] = error.about(model=want.name)
+            return
+        self._on_event(PullEvent(label, want.name, "ready", state.size_bytes, state.size_bytes))
+        self.states[at] = state
+
+    async def gone(self, deadline: float) -> list[int]:
+        """Return the places of models that were brought and are not listed any more, bases first."""
+        # One alone was looked at just now; after a failure the caller begins again anyway.
+        if self.failures or len(self.states) <= 1:
+            return []
+        label = self._client.label
+        try:
+            async with before(deadline, label, None, "looking once more"):
+                listing = await retry(self._policy, self._client.tags, _say_nothing)
+        except OllamaError as error:
+            raise EnsureFailed([error], {label: [self.states[at] for at in sorted(self.states)]}) from error
+        there = {key_of(listed.name) for listed in listing}
+        return [at for at in bases_first(self._wanted) if ModelName.parse(self._wanted[at].name).key not in there]
+
+    async def _model(self, want: WantedModel) -> ModelState:
         steps = Steps(self._client, want.name, self._policy, self._on_event, self._blobs)
         # What we brought before counts too: a caller may ask for one model of its list at a time.
         brought = {entry.key for entry in self._ledger.entries() if entry.origin == "brought"}
-        others = frozenset(brought.union(self.owned)) - {ModelName.parse(want.name).key}
+        others = frozenset(brought.union(self._owned)) - {ModelName.parse(want.name).key}
         track = Tracker(self._ledger, want.name, retain=want.retain)
         work: Creation | Replacement
         if want.create is not None:
@@ -123,6 +157,11 @@ class _Bring:
         state = await work.ensure()
         await ensure_aliases(steps, want, state, self._ledger)
         return state
+
+
+def _gone(replica: str, name: str) -> OllamaError:
+    hint = "see whether something else removes models from this replica"
+    return TransientError(replica, name, f"was brought {_ROUNDS} times, and removed by somebody else each time", hint)
 
 
 def _without_base(error: OllamaError, replica: str, want: WantedModel, base: str) -> OllamaError:

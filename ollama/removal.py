@@ -11,7 +11,7 @@ from ollama.look import find
 from ollama.names import ModelName
 from ollama.order import owners
 from ollama.policy import PullPolicy, retry
-from ollama.reserved import making_name, previous_name
+from ollama.reserved import leftovers
 from ollama.state import OnEvent, PullEvent, WantedModel, ignore
 
 
@@ -28,7 +28,7 @@ async def remove(client: OllamaClient, name: str, *, policy: PullPolicy | None =
         return await client.delete(parsed.full) or tries > 1
 
     # A run killed in the middle of a replacement leaves the copy that it kept, or the one that it made.
-    for leftover in (previous_name(parsed), making_name(parsed)):
+    for leftover in leftovers(parsed):
         await retry(limits, lambda leftover=leftover: client.delete(leftover.full), _say_nothing)
     return await retry(limits, once, _say_nothing)
 

@@ -15,8 +15,21 @@ def previous_name(name: ModelName) -> ModelName:
 
 
 def making_name(name: ModelName) -> ModelName:
-    """Return the name under which the model of `name` is made, before it is known to be as wanted."""
+    """Return the name under which files are taken in that the model of `name` is made of."""
     return ModelName(DEFAULT_HOST, _MAKING, _stem(name), "making")
+
+
+def made_name(name: ModelName) -> ModelName:
+    """Return the name under which the model of `name` is looked at once it is made.
+
+    Another than the one that it is made of: two runs at once would take each other's half-made one for theirs.
+    """
+    return ModelName(DEFAULT_HOST, _MAKING, _stem(name), "made")
+
+
+def leftovers(name: ModelName) -> tuple[ModelName, ...]:
+    """Return every name that a killed run may leave of the model of `name`."""
+    return previous_name(name), making_name(name), made_name(name)
 
 
 def is_reserved(name: ModelName) -> bool:

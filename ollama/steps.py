@@ -12,7 +12,7 @@ from ollama.names import ModelName
 from ollama.order import key_of
 from ollama.policy import PullPolicy, retry
 from ollama.proof import BlobFolder
-from ollama.reserved import making_name, previous_name
+from ollama.reserved import leftovers
 from ollama.state import OnEvent, Phase, PullEvent
 from ollama.wire import ListedModel, ModelInfo, RunningModel
 
@@ -96,10 +96,10 @@ class Steps:
             listing: what the server lists.
             others: keys of further names that we bring.
         """
-        leftovers = {previous_name(name).key, making_name(name).key}
+        left = {one.key for one in leftovers(name)}
         for listed in listing:
             key = key_of(listed.name)
-            if key is None or (key != name.key and key not in others and key not in leftovers):
+            if key is None or (key != name.key and key not in others and key not in left):
                 continue
             other = ModelName.parse(listed.name)
             if key == name.key or await self.health(other) == "damaged":

@@ -8,21 +8,26 @@ from typing import Any
 
 import yaml
 
-from components.monitoring.rules import rule_groups
+from components.monitoring.rules import certificate_facts, rule_groups
 from components.settings_monitoring import MonitoringSettings
 
 SOON = "a::soon"
+LATE = int(dt.datetime(2999, 1, 1, tzinfo=dt.UTC).timestamp())
 
 
 def groups(folder: Path, *, exceptions: bool = True) -> list[dict[str, Any]]:
-    """Groups of a stack with two replicas of `chat`, a store, and exceptions of which one ended and one has years."""
+    """Groups of a stack with two replicas of `chat`, a store, a certificate that has years, and two exceptions.
+
+    Of the exceptions one ended and one has years.
+    """
     file = folder / "exceptions.yaml"
     listed = [
         {"id": "rbac-read-secrets", "resource": resource, "reason": "a test", "expires": end}
         for resource, end in ((SOON, dt.date(1970, 1, 3)), ("a::later", dt.date(2999, 1, 1)))
     ]
     file.write_text(yaml.safe_dump(listed if exceptions else []))
-    return rule_groups(MonitoringSettings(), {"chat": 2}, {}, exceptions=file)
+    found = rule_groups(MonitoringSettings(), {"chat": 2}, {}, exceptions=file)
+    return [*found, {**certificate_facts({"metrics": LATE}), "name": "certificates made"}]
 
 
 def write(folder: Path, alert: str | None = None) -> Path:

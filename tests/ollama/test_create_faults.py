@@ -30,10 +30,11 @@ from ollama import (
     wanted_of,
 )
 from ollama.document import Recipe, WantedEntry
-from ollama.reserved import is_reserved, making_name, previous_name
+from ollama.reserved import is_reserved, leftovers
 from tests.ollama.conftest import QUICK, Rig
 from tests.ollama.created import answer, failure_of, made, shown
 from tests.ollama.tiny_folders import write_llama
+from tests.replica_agent.harness import delete
 from tests.support.tiny_model import PushedModel, tiny_gguf
 
 pytestmark = [pytest.mark.ollama, pytest.mark.anyio]
@@ -190,7 +191,7 @@ async def test_leftovers_of_a_killed_process_go(rig: Rig, one: PushedModel) -> N
     wanted = [rig.wanted(one), made(Recipe(from_model="tiny:1", system="a"))]
     await ensure(rig.client, wanted, policy=QUICK, ledger=ledger)
     mine = ModelName.parse("mine:1")
-    for leftover in (previous_name(mine), making_name(mine)):
+    for leftover in leftovers(mine):
         assert await rig.client.copy("tiny:1", leftover.full)
     states = await ensure(rig.client, wanted, policy=QUICK, ledger=ledger)
     assert [state.action for state in states] == ["present", "present"]
@@ -220,6 +221,27 @@ async def test_two_at_once_end_with_the_right_models(rig: Rig, one: PushedModel,
         for name in listed:
             assert await observe(rig.client, name) is not None
             await rig.client.delete(name)
+
+
+@pytest.mark.parametrize("times", [1, 3])
+async def test_what_goes_while_a_later_one_comes_is_brought_again(rig: Rig, one: PushedModel, times: int) -> None:
+    wanted = [rig.wanted(one), made(Recipe(from_model="tiny:1", system="a"), "a:1")]
+    deleted = 0
+
+    def take(event: PullEvent) -> None:
+        nonlocal deleted
+        last = "tiny:1" if deleted else "a:1"
+        if (event.model, event.phase) == (last, "ready") and deleted < times:
+            deleted += 1
+            delete(rig.server.url, "tiny:1")
+
+    if times == 1:
+        await ensure(rig.client, wanted, policy=QUICK, on_event=take)
+        assert await rig.names() == ["a:1", "tiny:1"]
+    else:
+        with pytest.raises(EnsureFailed, match=r"`tiny:1`: was brought 3 times, and removed by somebody else"):
+            await ensure(rig.client, wanted, policy=QUICK, on_event=take)
+    assert deleted == times
 
 
 async def test_twenty_models_at_once_on_one_server(rig: Rig, tmp_path: Path) -> None:
