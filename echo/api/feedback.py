@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from echo.api.parts import principal_of
+from echo.api.parts import parts_of, principal_of
 from echo.api.room import RoomOf, sent, troubles
 from echo.api.shapes import FeedbackAsked, FeedbackTold, MovedTold
 from echo.mind import Verdict
@@ -35,6 +35,7 @@ async def judge(asked: FeedbackAsked, room: RoomOf, request: Request) -> Respons
     )
     done = await memories.mind.judge(room.space, verdict, memories.now())
     if done.changed:
+        parts_of(request).metrics.judged(done.value)
         for one in done.memories:
             room.tell("memory", id=str(one.id), what="judged")
         room.tell("state")

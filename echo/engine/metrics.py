@@ -47,6 +47,9 @@ class EchoMetrics(RequestMetrics):
         self.tidied = self._counter("memory_tidied", "Memories, by what was done to them: merged, forgotten", "what")
         for what in ("merged", "forgotten"):
             self.tidied.labels(what)
+        self._judged = self._counter("memory_judged", "Answers that somebody judged, each verdict once", "verdict")
+        for verdict in ("good", "neutral", "bad"):
+            self._judged.labels(verdict)
         self.turns_waiting = self._gauge("memory_turns_waiting", "Turns that wait to be learned from")
         self.memory_up = self._gauge("memory_up", "1 while the memory store can be used; 0 too where there is none")
         self.memory_coherence = self._gauge(
@@ -56,6 +59,10 @@ class EchoMetrics(RequestMetrics):
         self.events_shared = self._gauge("events_shared", "1 while events reach other replicas of the service")
         self.events_unsent = self._gauge("events_unsent", "Events that were left out, since too many waited")
         self.config_bad = self._gauge("config_bad", "1 while the files say what could not be applied")
+
+    def judged(self, value: float) -> None:
+        """Count a verdict by its sign."""
+        self._judged.labels("good" if value > 0 else "bad" if value < 0 else "neutral").inc()
 
     def minds(self, states: Callable[[], Collection[MindState]]) -> None:
         """Tell what minds are like, from what is known of them at each scrape."""

@@ -49,6 +49,8 @@ def test_an_answer_is_judged_by_its_request_once(home: Remembering) -> None:
         turned = http.post("/echo/feedback", json={"request": request, "value": "up"}).json()
         assert (turned["changed"], turned["value"]) == (True, 1)
         assert http.get("/echo/state").json()["learning"]["quality"] > quality
+        counted = {word: home.echo.metric("memory_judged_total", verdict=word) for word in ("good", "bad")}
+        assert counted == {"good": 1, "bad": 1}
     assert "it is cold" not in home.echo.log.read_text()
 
 

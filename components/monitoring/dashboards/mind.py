@@ -95,6 +95,11 @@ BOARD = Board(
                     "sum by (what) (increase(echo_memory_tidied_total[1h]))",
                     "{{what}}",
                 ),
+                line(
+                    "Answers judged in an hour",
+                    "sum by (verdict) (increase(echo_memory_judged_total[1h]))",
+                    "{{verdict}}",
+                ),
             ),
         ),
     ),
