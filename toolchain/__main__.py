@@ -144,7 +144,9 @@ def drill(of: Annotated[list[extras.Extra] | None, typer.Argument(help="Of what;
     chosen = frozenset(of or extras.Extra)
     # A trace that goes through a memory needs one, and its collector stands beside the monitoring.
     wanted = extras.ALL if extras.Extra.TRACES in chosen else chosen
-    raise typer.Exit(testing.test([*(_DRILLS[one] for one in chosen), "-s", "-q"], wanted))
+    both = {extras.Extra.MONITORING, extras.Extra.MEMORY} <= chosen
+    folders = [*(_DRILLS[one] for one in chosen), *(["tests/drill_memory"] if both else [])]
+    raise typer.Exit(testing.test([*folders, "-s", "-q"], wanted))
 
 
 @app.command()

@@ -1,0 +1,49 @@
+"""One stack for all tests here: a mind with a database that is backed up, and monitoring of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.drill.bed import SETTINGS, Drill
+from tests.drill.deploy import hurry, watched
+from tests.integration.chat import MINILM, SMOLLM2, server, store
+from tests.integration.mirror import Mirror
+from tests.memory_store.conftest import SMALL
+
+SPACE = "home"
+
+
+@pytest.fixture(scope="module")
+def drill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drill]:
+    def settings(mirror: Mirror) -> dict[str, Any]:
+        return {
+            "servers": [server(1, [SMOLLM2, MINILM])],
+            "modelStore": store(mirror),
+            "memory": {
+                "enabled": True,
+                "storage": "1Gi",
+                "resources": SMALL,
+                "redis": {"memory": "32Mi"},
+                "backups": {"enabled": True, "storage": "2Gi"},
+            },
+            "echo": {
+                "enabled": True,
+                "replicas": 1,
+                "keys": [{"name": "default", "roles": ["user"], "spaces": [SPACE], "space": SPACE}],
+                "memory": {"embedder": {"model": MINILM, "width": 384}},
+            },
+            "monitoring": SETTINGS,
+        }
+
+    with watched(tmp_path_factory, settings) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def hurrying(drill: Drill) -> Drill:
+    """The same stack with alerts that wait less."""
+    hurry(drill)
+    return drill
