@@ -1,6 +1,6 @@
-"""Two lanes of a small suite, by the real pytest: both run, both are shown, either one's failure counts.
+"""The lanes of a small suite, by the real pytest: all run, all are shown, any one's failure counts.
 
-What fails beside others and passes alone is named and does not fail the suite. Does not prove that tests of the two
+What fails beside others and passes alone is named and does not fail the suite. Does not prove that tests of the
 lanes leave each other alone; `make test` shows that.
 """
 
@@ -22,6 +22,10 @@ import pytest
 def test_of_the_cluster():
     assert {cluster}
 
+@pytest.mark.ollama
+def test_of_a_server():
+    assert {server}
+
 @pytest.mark.parametrize("n", range({failures}))
 def test_of_many(n):
     assert n < 0
@@ -31,22 +35,24 @@ def test_of_nothing():
 """
 
 
-def run(folder: Path, *, cluster: object = True, others: object = True, failures: int = 0) -> int:
-    (folder / "pytest.ini").write_text("[pytest]\nmarkers =\n    cluster: a cluster\n")
-    (folder / "test_small.py").write_text(SUITE.format(cluster=cluster, others=others, failures=failures))
+def run(
+    folder: Path, *, cluster: object = True, server: object = True, others: object = True, failures: int = 0
+) -> int:
+    (folder / "pytest.ini").write_text("[pytest]\nmarkers =\n    cluster: a cluster\n    ollama: a server\n")
+    (folder / "test_small.py").write_text(
+        SUITE.format(cluster=cluster, server=server, others=others, failures=failures)
+    )
     # The plugins of the suite take a second to load, and nothing here needs them.
     variables = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     return test_lanes.run(folder, variables, folder / "lanes", progress.reporter())
 
 
-@pytest.mark.parametrize(("cluster", "others", "code"), [(True, True, 0), (False, True, 1), (True, False, 1)])
-def test_both_count(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str], *, cluster: bool, others: bool, code: int
-) -> None:
-    assert run(tmp_path, cluster=cluster, others=others) == code
+@pytest.mark.parametrize("wrong", [None, "cluster", "server", "others"])
+def test_all_count(tmp_path: Path, capfd: pytest.CaptureFixture[str], wrong: str | None) -> None:
+    assert run(tmp_path, **({} if wrong is None else {wrong: False})) == (wrong is not None)
     shown = capfd.readouterr()
     assert "UNSTEADY" not in shown.out + shown.err
-    assert ("this one alone" in shown.out) is not others
+    assert ("this one alone" in shown.out) is (wrong == "others")
 
 
 def test_what_passes_alone_is_named(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
