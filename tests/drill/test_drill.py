@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.drill.bed import Drill
+from tests.drill.bed import FACTOR, Drill
 from tests.drill.faults import Asking, empty, fill, limit_processor, small_volume
 from tests.drill.pictures import keep
 from tests.integration.chat import SMOLLM2
@@ -52,11 +52,14 @@ def test_a_model_is_deleted_by_hand(hurrying: Drill) -> None:
 
 def test_all_replicas_are_taken_away(hurrying: Drill) -> None:
     """Whatever else follows from it (no replica, no answer to the questions) is held back."""
+    # Replicas drain as long as ever, so that with shorter waits the question's alert comes before its cause's.
+    also = frozenset({"ModelDoesNotAnswer"} if FACTOR > 1 else ())
     hurrying.case(
         "all replicas are taken away",
         "ServerDown",
         lambda: hurrying.scale("chat", 0),
         lambda: hurrying.scale("chat", 2),
+        also,
     )
 
 
