@@ -27,7 +27,7 @@ status: ## what runs, where, what is wrong with it and what to do
 down: ## destroy the stack, stop the cluster, leave nothing behind (PURGE=1 also forgets its disks)
 	@$(ECHO) down $(if $(PURGE),--purge)
 
-shell: ## a shell where pulumi, kubectl and the stack's environment are ready
+shell: ## a shell where echorator, pulumi, kubectl and the stack's environment are ready
 	@$(ECHO) shell
 
 pulumi: ## one pulumi command: make pulumi ARGS="preview -s dev"

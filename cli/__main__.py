@@ -35,7 +35,8 @@ app.command()(pin)
 
 def main() -> None:
     """Run the command; exit codes are those of `cli.exits`."""
-    app()
+    # Help and completion name what was typed, not the module that it starts.
+    app(prog_name="echorator")
 
 
 if __name__ == "__main__":

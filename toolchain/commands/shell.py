@@ -6,15 +6,16 @@ import os
 import subprocess
 from collections.abc import Sequence
 
-from toolchain import session
+from toolchain import paths, session
 
 
 def shell() -> int:
-    """A shell in the checkout where pulumi and kubectl work on the stack; returns its exit code."""
+    """A shell in the checkout where echorator, pulumi and kubectl work on the stack; returns its exit code."""
     pulumi = session.current().pulumi()
     pulumi.init()
     program = os.environ.get("SHELL", "/bin/sh")
-    variables = {**pulumi.variables, "PS1": "(echorator) \\w \\$ "}
+    path = f"{paths.CHECKOUT / 'cli' / 'bin'}{os.pathsep}{pulumi.variables['PATH']}"
+    variables = {**pulumi.variables, "PATH": path, "PS1": "(echorator) \\w \\$ "}
     return subprocess.run([program], cwd=pulumi.environment.project, env=variables, check=False).returncode
 
 
