@@ -14,7 +14,7 @@ from tests.drill.pictures import keep
 from tests.integration.chat import SMOLLM2
 from toolchain import paths
 
-SLOW = "100m"
+SLOW = "300m"
 BOARDS_FILE = paths.state_dir() / "boards.json"
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(3600)]
@@ -111,4 +111,4 @@ def test_a_model_becomes_slow(hurrying: Drill) -> None:
 
     # Questions that come to this replica may take too long as well.
     also = frozenset({"ModelDoesNotAnswer"})
-    hurrying.case("a replica gets a tenth of a processor", "ResponseSlow", begin, end, also)
+    hurrying.case("a replica gets a third of a processor", "ResponseSlow", begin, end, also)
