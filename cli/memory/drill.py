@@ -13,13 +13,18 @@ from typing import Any
 from cli.exits import CliError
 from cli.memory import backups, fingerprint
 from cli.memory.fingerprint import Fingerprint
-from cli.memory.place import Store, wait_for
+from cli.memory.place import Store, items, wait_for
 from components import memory_backup
 from components import memory_names as names
 from components import memory_postgres_objects as postgres
+from components.quantity import parse_cpu
 from components.settings_memory import RecoverySettings
 
 RESTORE_LIMIT_S = 3600.0
+_CPU = "100m"
+"""That a copy asks for at most: beside a store that asks for one of a laptop's two processors, another such would wait
+for ever. It may use as much as the store."""
+_CLUSTER = "cnpg.io/cluster"
 
 Say = Callable[[str], None]
 
@@ -76,7 +81,7 @@ def run(store: Store, say: Say) -> Result:
     say(f"restoring to {source.at.isoformat()} as {name}")
     begun = time.monotonic()
     with _copy(store, name, source.at):
-        wait_for(f"{name} answers", lambda: _answers(store, name), RESTORE_LIMIT_S)
+        _wait(store, name, say)
         rto_s = time.monotonic() - begun
         say(f"it answers after {rto_s:.0f} s; comparing")
         found = fingerprint.take(store, name)
@@ -87,6 +92,31 @@ def _age(source: Fingerprint) -> float:
     """Nothing archived yet: all since the beginning; that is never less than what the operator waits for."""
     begin = source.archived if source.archived is not None else dt.datetime.fromtimestamp(0, tz=dt.UTC)
     return max((source.at - begin).total_seconds(), 0.0)
+
+
+def _wait(store: Store, name: str, say: Say) -> None:
+    """Until it answers; what it waits for itself is said once."""
+    said: set[str] = set()
+
+    def look() -> bool | None:
+        hindrance = _hindrance(store, name)
+        if hindrance is not None and hindrance not in said:
+            said.add(hindrance)
+            say(f"it cannot start yet: {hindrance}")
+        return _answers(store, name)
+
+    wait_for(f"{name} answers", look, RESTORE_LIMIT_S)
+
+
+def _hindrance(store: Store, name: str) -> str | None:
+    """Why a pod of a copy has no place; None where all have one."""
+    for pod in items(store.api.get(store.path("v1", "pods"))):
+        if pod["metadata"].get("labels", {}).get(_CLUSTER) != name:
+            continue
+        for condition in pod.get("status", {}).get("conditions") or []:
+            if condition["type"] == "PodScheduled" and condition["status"] == "False":
+                return str(condition.get("message") or "its pod has no node")
+    return None
 
 
 def _answers(store: Store, name: str) -> bool | None:
@@ -114,6 +144,8 @@ def _copy(store: Store, name: str, at: dt.datetime) -> Generator[None]:
     spec = postgres.cluster(wanted)
     # It must not archive: that would be one more store in the archive, for nothing.
     del spec["backup"]
+    requests: dict[str, str] = spec["resources"]["requests"]
+    requests["cpu"] = min(requests["cpu"], _CPU, key=parse_cpu)
     path = store.operated("clusters")
     body = {
         "apiVersion": "postgresql.cnpg.io/v1",

@@ -28,6 +28,10 @@ with visit(viewport=DESKTOP, color_scheme="light") as page:
         page.wait_for_timeout(SETTLED_MS)
         page.get_by_role("button", name="Zoom out").click()
     take(page, "light")
+    page.keyboard.press("3")
+    page.get_by_role("region", name="Conversations").get_by_role("button", name="know about the violin").click()
+    page.get_by_role("group", name="This answer was").get_by_role("button", name="Good").click()
+    take(page, "conversation")
 with visit(viewport=DESKTOP, color_scheme="dark") as page:
     enter(page, path="#/state")
     expect(page.locator("figure canvas")).to_have_count(4)

@@ -111,6 +111,8 @@ def test_a_drill_restores_to_the_moment_it_looked_and_takes_the_copy_away(store:
     assert copy["spec"]["bootstrap"]["recovery"]["recoveryTarget"] == {"targetTime": "2027-01-31 12:00:30.000000+00"}
     assert copy["spec"]["bootstrap"]["recovery"]["source"] == "memory"
     assert "backup" not in copy["spec"]
+    # Beside the store it finds room on a laptop as well.
+    assert copy["spec"]["resources"]["requests"]["cpu"] == "100m"
     assert copy["metadata"]["name"] in cluster.deleted
     assert len([name for name in cluster.deleted if "-look-" in name]) == 2
 
@@ -124,6 +126,33 @@ def test_the_copy_goes_when_it_does_not_come_up(
     with pytest.raises(CliError, match="answers: not within 0 s"):
         drill.run(store, lambda _: None)
     assert any("-drill-" in name for name in cluster.deleted)
+
+
+def test_what_the_copy_waits_for_is_said_once(store: Store, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    backups.begin(store)
+    cluster.ready = False
+    said: list[str] = []
+    looks = 0
+
+    def get(path: str) -> dict[str, Any] | None:
+        nonlocal looks
+        copies = [one["metadata"]["name"] for one in cluster.made if "-drill-" in one["metadata"]["name"]]
+        if not path.endswith("/pods") or not copies:
+            return Cluster.get(cluster, path)
+        looks += 1
+        if looks == 3:
+            cluster.objects[store.operated("clusters", copies[0])]["status"] = {
+                "conditions": [{"type": "Ready", "status": "True"}]
+            }
+        unplaced = {"type": "PodScheduled", "status": "False", "message": "1 Insufficient memory."}
+        others = {"metadata": {"labels": {"cnpg.io/cluster": "another"}}, "status": {"conditions": [unplaced]}}
+        ours = {"metadata": {"labels": {"cnpg.io/cluster": copies[0]}}, "status": {"conditions": [unplaced]}}
+        return {"items": [{"metadata": {}}, others, *([ours] if looks < 3 else [])]}
+
+    monkeypatch.setattr(cluster, "get", get)
+    monkeypatch.setattr("cli.memory.place._POLL_S", 0.0)
+    assert drill.run(store, said.append).differences == []
+    assert [line for line in said if "Insufficient" in line] == ["it cannot start yet: 1 Insufficient memory."]
 
 
 def test_without_a_backup_there_is_nothing_to_restore(store: Store) -> None:
