@@ -8,11 +8,11 @@ from dataclasses import replace
 from rich.table import Table
 
 from cli.change import Manner, carry_out
-from cli.exits import Exit
-from cli.memory import backups, restores
+from cli.exits import CliError, Exit
+from cli.memory import backups, fingerprint, restores
 from cli.memory import drill as drills
 from cli.memory.backups import Backup
-from cli.memory.place import open_store
+from cli.memory.place import Store, open_store
 from cli.output import Output
 from cli.place import Place
 from cli.stack_file import StackFile
@@ -45,8 +45,10 @@ def restore(place: Place, wish: restores.Wish, manner: Manner, output: Output) -
     with open_store(place) as store:
         found = backups.all_of(store, wish.source)
         plan = restores.plan(wish, store.name, found, dt.datetime.now(tz=dt.UTC))
-    for line in plan.lines():
-        output.say(line)
+        for line in plan.lines():
+            output.say(line)
+        if plan.time is not None and plan.source == store.name and not manner.dry_run:
+            _leave_mark(store, output)
     file = StackFile.read(place.config)
     asked = replace(
         manner,
@@ -56,6 +58,16 @@ def restore(place: Place, wish: restores.Wish, manner: Manner, output: Output) -
     )
     done = carry_out(place, file.changed(plan.edited(file.yaml)), output, asked)
     output.result({**plan.document(), **done.document(place, dry_run=manner.dry_run)})
+
+
+def _leave_mark(store: Store, output: Output) -> None:
+    output.say(f"leaving a mark behind that moment in the archive of {store.name}: at most a minute")
+    try:
+        fingerprint.mark(store, store.name)
+    except CliError as error:
+        # A store that does not answer may be the reason for the restore.
+        said = f"none could be left ({error.message}): the moment must be one that something was written after"
+        output.say(said, style="red")
 
 
 def drill(place: Place, output: Output, *, dry_run: bool) -> Exit:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,18 @@ from components import pod_security
 from components.versions import image
 
 _SQL = (Path(__file__).parent / "fingerprint.sql").read_text(encoding="utf-8")
+_MARK = "DO 'BEGIN PERFORM pg_current_xact_id(); END'"
+"""A transaction that writes nothing but its own end. A recovery to a moment sees that it is past it by the end of a
+later transaction alone: of a store that nobody writes to it would read the whole archive, and fail."""
+# No dollars for quotes: Kubernetes makes one of two in a variable.
+_ARCHIVED = """DO '
+DECLARE segment text := pg_walfile_name(pg_current_wal_insert_lsn());
+BEGIN
+    WHILE (SELECT last_archived_wal IS NULL OR last_archived_wal < segment FROM pg_stat_archiver) LOOP
+        PERFORM pg_sleep(1);
+        PERFORM pg_stat_clear_snapshot();
+    END LOOP;
+END'"""
 _LIMIT_S = 900.0
 _REACH_S = 60
 _UID = 26
@@ -74,20 +87,39 @@ def differences(before: Fingerprint, after: Fingerprint) -> list[str]:
 
 
 def take(store: Store, database: str) -> Fingerprint:
-    """Of the store `database`, by a pod that ends with it.
+    """Of the store `database`, by a pod that ends with it; a mark is left behind it, for a recovery to that moment.
 
     Raises:
         CliError: it cannot be had; says what the pod wrote.
     """
+    with _asked(store, database, _SQL, _MARK) as path:
+        try:
+            # The log is one JSON document, or words where psql failed.
+            return Fingerprint.of(store.api.get(f"{path}/log") or {})
+        except (ValueError, KeyError) as error:
+            message = f"{database} could not be looked at: {error}"
+            raise CliError(message, "see the log of the database's pods") from error
+
+
+def mark(store: Store, database: str) -> None:
+    """Leave a mark in the archive behind this moment, so that a recovery to any moment until now sees its end.
+
+    Raises:
+        CliError: the database does not answer, or nothing is archived.
+    """
+    with _asked(store, database, _MARK, _ARCHIVED):
+        pass
+
+
+@contextmanager
+def _asked(store: Store, database: str, *statements: str) -> Generator[str]:
+    """Have a pod ask; yields its path once it has ended well."""
     name = f"{database}-look-{secrets.token_hex(3)}"
-    store.create(store.path("v1", "pods"), pod(store, name, database))
+    store.create(store.path("v1", "pods"), pod(store, name, database, statements))
     path = store.path("v1", "pods", name)
     try:
         wait_for(f"{database} is looked at", lambda: _ended(store, path), _LIMIT_S)
-        # The log is one JSON document, or words where psql failed.
-        return Fingerprint.of(store.api.get(f"{path}/log") or {})
-    except (ValueError, KeyError) as error:
-        raise CliError(f"{database} could not be looked at: {error}", "see the log of the database's pods") from error
+        yield path
     finally:
         store.api.delete(path)
 
@@ -106,17 +138,18 @@ def _last_words(found: dict[str, Any]) -> str:
     return " ".join(told)
 
 
-def pod(store: Store, name: str, database: str) -> dict[str, Any]:
-    """The pod that asks, over TLS that it verifies."""
+def pod(store: Store, name: str, database: str, statements: Sequence[str]) -> dict[str, Any]:
+    """The pod that asks, over TLS that it verifies; each statement is a transaction of its own."""
     prefix = store.settings.namespace
     where = f"host={names.host(database, prefix)} dbname={names.DATABASE} user={names.READER} connect_timeout=30"
     trust = {"secretName": names.DATABASE_TLS, "items": [{"key": "ca.crt", "path": "ca.crt"}]}
+    asks = "".join(f' -c "$QUERY_{number}"' for number in range(len(statements)))
     script = (
         # A network policy takes a moment to know a new pod; until then nothing answers it.
         f"n=0; until pg_isready -q -t 2 -h {names.host(database, prefix)} || [ $n -ge {_REACH_S} ]; "
         "do n=$((n+1)); sleep 1; done; "
         'PGPASSWORD="$(cat /secret/reader/password)" '
-        f'exec psql "{where} sslmode=verify-full sslrootcert=/secret/trust/ca.crt" -XAtq -v ON_ERROR_STOP=1 -c "$QUERY"'
+        f'exec psql "{where} sslmode=verify-full sslrootcert=/secret/trust/ca.crt" -XAtq -v ON_ERROR_STOP=1{asks}'
     )
     return {
         "apiVersion": "v1",
@@ -134,7 +167,7 @@ def pod(store: Store, name: str, database: str) -> dict[str, Any]:
                     "name": "look",
                     "image": image("postgres", store.settings.image_digests),
                     "command": ["sh", "-c", script],
-                    "env": [{"name": "QUERY", "value": _SQL}],
+                    "env": [{"name": f"QUERY_{number}", "value": one} for number, one in enumerate(statements)],
                     "terminationMessagePolicy": "FallbackToLogsOnError",
                     "resources": {
                         "requests": {"cpu": "50m", "memory": "64Mi"},

@@ -198,8 +198,14 @@ def test_what_is_no_answer_is_told(store: Store, cluster: Cluster) -> None:
 
 
 def test_the_pod_that_looks_is_a_client_and_verifies(store: Store) -> None:
-    pod = fingerprint.pod(store, "look", "memory")
+    pod = fingerprint.pod(store, "look", "memory", ["SELECT 1", "SELECT 2"])
     assert pod["metadata"]["labels"][names.CLIENT] == "true"
-    script = pod["spec"]["containers"][0]["command"][2]
+    container = pod["spec"]["containers"][0]
+    assert [(one["name"], one["value"]) for one in container["env"]] == [
+        ("QUERY_0", "SELECT 1"),
+        ("QUERY_1", "SELECT 2"),
+    ]
+    script = container["command"][2]
+    assert script.endswith('-c "$QUERY_0" -c "$QUERY_1"')
     assert "sslmode=verify-full" in script
     assert "host=memory-rw.team-memory.svc" in script
