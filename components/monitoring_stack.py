@@ -14,6 +14,7 @@ from components.monitoring.rules import certificate_facts, rule_groups
 from components.monitoring_brought import Brought
 from components.monitoring_parts import MonitoringStackArgs, Parts
 from components.settings import Settings
+from components.settings_monitoring import MonitoringSettings
 from components.workload import wire
 
 __all__ = ["MonitoringStack", "MonitoringStackArgs"]
@@ -100,7 +101,7 @@ class MonitoringStack(pulumi.ComponentResource):
         here = [one for one in config.servers if one.url is None and config.cluster_of(one).name == primary.name]
         args = MonitoringStackArgs(
             cluster=place.cluster,
-            settings=config.monitoring,
+            settings=_settings(config),
             replicas={server.name: server.replicas for server in here},
             store=config.model_store.enabled,
             echo=config.echo.enabled,
@@ -116,6 +117,14 @@ class MonitoringStack(pulumi.ComponentResource):
         return cls(
             f"{prefix}monitoring", args, pulumi.ResourceOptions(parent=parent, depends_on=[place.cluster, *after])
         )
+
+
+def _settings(config: Settings) -> MonitoringSettings:
+    """What is asked for, knowing of the model that the echo service remembers by that it only embeds."""
+    if config.echo.memory is None:
+        return config.monitoring
+    probes = config.monitoring.probes.embedding_too(config.echo.memory.embedder.model)
+    return config.monitoring.model_copy(update={"probes": probes})
 
 
 def _openings(

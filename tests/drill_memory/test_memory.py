@@ -11,7 +11,10 @@ import pytest
 from components import memory_names as names
 from tests.drill.bed import Drill
 from tests.drill.pictures import keep
+from tests.memory_store.remembering import remember
+from tests.support import prepared
 from tests.support.kube import wait_for
+from tests.support.memory_service import memory_service
 from toolchain import paths
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(3600)]
@@ -23,6 +26,8 @@ _SEGMENTS = 5
 
 def test_the_database_is_seen(drill: Drill) -> None:
     """By TLS, through its own opening, and each panel of its dashboard finds series."""
+    with memory_service(drill.kube, prepared.engine().kubeconfig, drill.stack.namespace) as service:
+        assert remember(service, 0, 10).new == 10
     wanted = f"memory-database/{_DATABASE}"
     wait_for("the database is asked", lambda: drill.prometheus.targets().get(wanted) == "up", 180)
     assert drill.prometheus.schemes()["memory-database"] == {"https"}

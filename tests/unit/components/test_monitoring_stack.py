@@ -17,6 +17,7 @@ import yaml
 from cryptography import x509
 
 from components.cluster import Cluster, ClusterArgs
+from components.fleet import Place
 from components.metrics_tls import MetricsTls
 from components.monitoring import prometheus, scrape, tls
 from components.monitoring.dashboards import BOARDS
@@ -257,6 +258,26 @@ def test_exporters_are_brought_when_asked_for() -> None:
     assert endpoint["honorLabels"]
     (endpoint,) = spec(seen, "PodMonitor", "m-podmonitor-replicas")["podMetricsEndpoints"]
     assert not endpoint["honorLabels"]
+
+
+def test_the_model_that_is_remembered_by_is_asked_for_a_vector() -> None:
+    memory = {"embedder": {"model": "all-minilm:22m", "width": 384}}
+    models = [{"name": "smollm2:135m"}, {"name": "all-minilm:22m"}]
+    config = validate(
+        {
+            "servers": [{"name": "chat", "class": "small", "models": models}],
+            "echo": {"enabled": True, "memory": memory},
+            "monitoring": {"enabled": True, "probes": {"enabled": True}},
+        }
+    )
+
+    def program() -> None:
+        cluster = Cluster("c", ClusterArgs(environment="dev", prefix="team"))
+        MonitoringStack.of(config, Place(config.all_clusters[0], cluster, None))
+
+    probes = [one["spec"] for one in kinds(deploy(program), ":Probe").values()]
+    asked = {one["targets"]["staticConfig"]["static"][0].rpartition("/api/")[2] for one in probes}
+    assert asked == {"generate", "embed"}
 
 
 BY_TLS: dict[str, Any] = {
