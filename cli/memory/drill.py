@@ -113,7 +113,8 @@ def _hindrance(store: Store, name: str) -> str | None:
     for pod in items(store.api.get(store.path("v1", "pods"))):
         if pod["metadata"].get("labels", {}).get(_CLUSTER) != name:
             continue
-        for condition in pod.get("status", {}).get("conditions") or []:
+        conditions: list[dict[str, str]] = pod.get("status", {}).get("conditions") or []
+        for condition in conditions:
             if condition["type"] == "PodScheduled" and condition["status"] == "False":
                 return str(condition.get("message") or "its pod has no node")
     return None
