@@ -11,30 +11,27 @@ import pytest
 from components import memory_names as names
 from tests.drill.bed import Drill
 from tests.drill.pictures import keep
-from tests.memory_store.remembering import remember
-from tests.support import prepared
 from tests.support.kube import wait_for
-from tests.support.memory_service import memory_service
 from toolchain import paths
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(3600)]
 
 _DATABASE = "memory-1"
+_OF_MINDS = "memory: Memories by kind"
+"""Told by the echo service of the spaces that it learned in: tests/monitoring/test_queries.py has it."""
 _SEGMENTS = 5
 """More than the alert lets wait."""
 
 
 def test_the_database_is_seen(drill: Drill) -> None:
     """By TLS, through its own opening, and each panel of its dashboard finds series."""
-    with memory_service(drill.kube, prepared.engine().kubeconfig, drill.stack.namespace) as service:
-        assert remember(service, 0, 10).new == 10
     wanted = f"memory-database/{_DATABASE}"
     wait_for("the database is asked", lambda: drill.prometheus.targets().get(wanted) == "up", 180)
     assert drill.prometheus.schemes()["memory-database"] == {"https"}
     boards = paths.state_dir() / "boards-memory.json"
 
     def empty() -> list[str]:
-        return [panel for panel in keep(drill.prometheus, boards) if panel.startswith("memory")]
+        return [one for one in keep(drill.prometheus, boards) if one.startswith("memory: ") and one != _OF_MINDS]
 
     try:
         wait_for("every panel has something to show", lambda: not empty(), 300)
