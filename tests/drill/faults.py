@@ -18,7 +18,7 @@ from tests.integration.chat import SMOLLM2
 VOLUME_BYTES = 900 * 2**20
 _FILLER = "filler"
 # Long enough to be read slowly, and no text that a model would know by heart.
-_PROMPT = " ".join(f"word{number}" for number in range(120))
+_PROMPT = " ".join(f"word{number}" for number in range(60))
 
 
 def fill(drill: Drill, folder: str, share: float) -> None:
