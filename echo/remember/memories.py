@@ -19,6 +19,8 @@ from replica_agent.logs import event
 __all__ = ["Memories"]
 
 _LOOK_S = 1.0
+_CHECK_S = 10.0
+"""Between two looks at a store that works: a service that nobody asks would call one that is gone well for hours."""
 _POOL_WAIT_S = 5.0
 _STATEMENT_S = 20.0
 _EXPORTS = 2
@@ -54,11 +56,13 @@ class Memories:
         self.minds: dict[str, MindState] = {}
         self._coherence: dict[str, float] = {}
         self._closed_until = 0.0
+        self._failed = False
+        self._check_at = 0.0
 
     @property
     def up(self) -> bool:
-        """Whether the store was there when it was last asked."""
-        return self._store is not None and not self.resting
+        """Whether the store was there when it was last asked; one that nobody asks is looked at every few seconds."""
+        return self._store is not None and not self._failed
 
     @property
     def resting(self) -> bool:
@@ -73,6 +77,7 @@ class Memories:
         """Note that the store failed."""
         if not self.resting:
             event("memory_failed", level=logging.WARNING, cause=f"{type(error).__name__}: {error}")
+        self._failed = True
         self._closed_until = time.monotonic() + self.config.recall.pause_seconds
 
     async def space(self, name: str) -> MemorySpace:
@@ -115,7 +120,21 @@ class Memories:
         """Keep the store open, for ever; open it anew when its URL changes, as passwords do."""
         while True:
             await self.look()
+            await self.check()
             await asyncio.sleep(_LOOK_S if self._store is not None else self.config.recall.pause_seconds / 2)
+
+    async def check(self) -> None:
+        """Ask a store that was not asked for some seconds, or that failed, whether it is there."""
+        now = time.monotonic()
+        if self._store is None or self.resting or (now < self._check_at and not self._failed):
+            return
+        try:
+            await self._store.check()
+        except EchoMemoryError as error:
+            self.rest(error)
+        else:
+            self._failed = False
+        self._check_at = time.monotonic() + _CHECK_S
 
     async def look(self) -> None:
         """Open the store where it is not open, or its URL is another one."""
@@ -142,6 +161,7 @@ class Memories:
         before, self._store, self._opened, self.problem = self._store, store, mark, ""
         self._known.clear()
         self._closed_until = 0.0
+        self._failed = False
         event("memory_opened", again=before is not None)
         if before is not None:
             await before.close()

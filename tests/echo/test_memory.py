@@ -263,6 +263,21 @@ def test_an_answer_comes_without_the_database_and_says_so(ollama: Ollama, postgr
             assert postgres.password not in text
 
 
+def test_a_database_that_goes_while_nobody_asks_is_noticed(ollama: Ollama, postgres: Postgres, tmp_path: Path) -> None:
+    url = postgres.url(postgres.create(), SERVICE)
+    file = tmp_path / "url"
+    with Tap(postgres.port) as way:
+        file.write_text(url.replace(f":{postgres.port}/", f":{urlsplit(way.url).port}/"))
+        with remembering(tmp_path / "echo", ollama, file) as one:
+            wait_open(one)
+            until(lambda: one.echo.metric("memory_up") == 1, WAIT_S)
+            way.cut()
+            way.refuse()
+            until(lambda: one.echo.metric("memory_up") == 0, WAIT_S)
+            file.write_text(url)
+            until(lambda: one.echo.metric("memory_up") == 1, WAIT_S)
+
+
 def test_a_slow_memory_is_left_out(ollama: Ollama, postgres: Postgres, tmp_path: Path) -> None:
     """The limit is shorter than any embedding takes."""
     file = tmp_path / "url"

@@ -34,6 +34,7 @@ DCGM_FI_DEV_XID_ERRORS{gpu="0",Hostname="node-1"} 0
 container_memory_working_set_bytes{namespace="models",pod="chat-0",container="ollama"} 100
 container_spec_memory_limit_bytes{namespace="models",pod="chat-0",container="ollama"} 1000
 cnpg_collector_up{namespace="memory",pod="memory-1"} 1
+cnpg_collector_fencing_on{namespace="memory",pod="memory-1"} 0
 cnpg_collector_pg_wal_archive_status{namespace="memory",pod="memory-1",value="ready"} 0
 cnpg_collector_last_available_backup_timestamp{namespace="memory",pod="memory-1"} 1.7e9
 kube_pod_status_phase{namespace="models",pod="chat-0",phase="Running"} 1

@@ -55,11 +55,17 @@ MEMORY_CASES: Mapping[str, Case] = {
     "DatabaseDown": Case(
         5,
         {},
-        {f"cnpg_collector_up{{{INSTANCE}}}": "0x10"},
+        # A fenced one is stopped, and says what it said last.
+        {
+            f"cnpg_collector_up{{{INSTANCE}}}": "1x10",
+            f"cnpg_collector_fencing_on{{{INSTANCE}}}": "1x10",
+            'cnpg_collector_up{pod="memory-2"}': "0x10",
+        },
         {
             "a standby answers": {
                 f"cnpg_collector_up{{{INSTANCE}}}": "0x10",
                 'cnpg_collector_up{pod="memory-2"}': "1x10",
+                f"cnpg_collector_fencing_on{{{INSTANCE}}}": "1x10",
             }
         },
     ),

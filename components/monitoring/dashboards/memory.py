@@ -12,7 +12,7 @@ BOARD = Board(
         Row(
             "Now",
             (
-                number("Instances that answer", "sum(cnpg_collector_up)"),
+                number("Instances that answer", "sum(cnpg_collector_up) - sum(cnpg_collector_fencing_on)"),
                 number("Standbys that follow", "max(cnpg_memory_replication_standbys)"),
                 number("Furthest behind", "max(cnpg_memory_replication_lag_seconds)", "s", limit=30),
                 number(
