@@ -11,7 +11,7 @@ from tests.drill.bed import SETTINGS, Drill
 from tests.drill.deploy import hurry, watched
 from tests.integration.chat import MINILM, SMOLLM2, server, store
 from tests.integration.mirror import Mirror
-from tests.memory_store.conftest import SMALL
+from tests.memory_store.conftest import settings as with_memory
 
 SPACE = "home"
 
@@ -22,13 +22,7 @@ def drill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drill]:
         return {
             "servers": [server(1, [SMOLLM2, MINILM])],
             "modelStore": store(mirror),
-            "memory": {
-                "enabled": True,
-                "storage": "1Gi",
-                "resources": SMALL,
-                "redis": {"memory": "32Mi"},
-                "backups": {"enabled": True, "storage": "2Gi"},
-            },
+            "memory": with_memory()["memory"],
             "echo": {
                 "enabled": True,
                 "replicas": 1,
