@@ -145,7 +145,15 @@ def test_a_question_goes_through_the_service(echo: EchoStack, engine: Engine) ->
 
     def ask(keys: dict[str, str]) -> None:
         console = Console(file=out, width=10_000)
-        asked = ask_echo(context, echo.namespace, keys, question="Hello", models=[SMOLLM2], space=None, console=console)
+        asked = ask_echo(
+            context,
+            echo.namespace,
+            keys,
+            question="What is the capital of France? Answer in one word.",
+            models=[SMOLLM2],
+            space=None,
+            console=console,
+        )
         asyncio.run(asked)
 
     ask({"default": echo.key()})
