@@ -78,7 +78,7 @@ def replica_state(  # noqa: PLR0911
     before = _before_start(pod, status, claims)
     if before is not None:
         return before
-    ready = _condition(status, "Ready")
+    ready = condition(status, "Ready")
     if report is None:
         # The kubelet asks the agent too: a Ready pod has its models, whoever may not look at them.
         if ready.get("status") == "True":
@@ -190,7 +190,7 @@ def _broken(status: Object) -> str | None:
 
 def _before_start(pod: Object, status: Object, claims: Iterable[Object]) -> State | None:
     """Its state while its containers do not all run; None once they do."""
-    scheduled = _condition(status, "PodScheduled")
+    scheduled = condition(status, "PodScheduled")
     unbound = [one["metadata"]["name"] for one in claims if one.get("status", {}).get("phase") != "Bound"]
     if scheduled.get("status") != "True":
         message = str(scheduled.get("message") or "it waits for a node")
@@ -209,7 +209,8 @@ def _before_start(pod: Object, status: Object, claims: Iterable[Object]) -> Stat
     return None
 
 
-def _condition(status: Object, kind: str) -> Object:
+def condition(status: Object, kind: str) -> Object:
+    """Return an object's condition of one kind; empty where it has none."""
     conditions: list[Object] = status.get("conditions") or []
     none: Object = {}
     return next((one for one in conditions if one["type"] == kind), none)

@@ -123,8 +123,9 @@ def _settings(config: Settings) -> MonitoringSettings:
     """What is asked for, knowing of the model that the echo service remembers by that it only embeds."""
     if config.echo.memory is None:
         return config.monitoring
-    probes = config.monitoring.probes.embedding_too(config.echo.memory.embedder.model)
-    return config.monitoring.model_copy(update={"probes": probes})
+    probes = config.monitoring.probes
+    embedding = (*probes.embedding, config.echo.memory.embedder.model)
+    return config.monitoring.model_copy(update={"probes": probes.model_copy(update={"embedding": embedding})})
 
 
 def _openings(

@@ -1,6 +1,6 @@
 """Monitoring: who brings Prometheus, how long it keeps what, whom Alertmanager tells."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -95,10 +95,6 @@ class ProbeSettings(Section):
     """Of one answer, the load of the model included."""
     embedding: Texts = ()
     """Models that only embed: they are asked for an embedding instead of a token."""
-
-    def embedding_too(self, *models: str) -> Self:
-        """The same, with further models that only embed."""
-        return self.model_copy(update={"embedding": tuple(dict.fromkeys([*self.embedding, *models]))})
 
 
 class DestinationSettings(Section):

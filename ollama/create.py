@@ -43,6 +43,11 @@ class _Inputs:
     fingerprint: str
 
     @property
+    def gguf(self) -> Stamped | None:
+        """Local files that are taken in as a plain model first."""
+        return self.files if self.files is not None and self.files.form == "gguf" else None
+
+    @property
     def stamps(self) -> tuple[FileStamp, ...]:
         """Of all local files."""
         return tuple(one for part in (self.files, self.adapter) if part is not None for one in part.stamps)
@@ -110,7 +115,7 @@ class Creation:
             # What stays behind when the server is gone by now is removed by the next run.
             with suppress(OllamaError):
                 await self._steps.delete(self._made)
-                if inputs.files is not None and inputs.files.form == "gguf":
+                if inputs.gguf is not None:
                     await self._steps.delete(self._making)
         self._track.done(got.sha256, inputs.fingerprint, inputs.stamps)
         return ModelState(self._want.name, got.sha256, got.size, "present" if same else "created")
@@ -150,9 +155,9 @@ class Creation:
         sent = [one.sha256 for one in inputs.stamps]
         heavy = 0
         source: dict[str, object] = {}
-        if inputs.files is not None and inputs.files.form == "gguf":
-            await self._take_gguf(inputs.files, sent)
-            heavy = inputs.files.size if self._recipe.quantize else 0
+        if inputs.gguf is not None:
+            await self._take_gguf(inputs.gguf, sent)
+            heavy = inputs.gguf.size if self._recipe.quantize else 0
             source = {"from": self._making.full}
         elif inputs.files is not None:
             heavy = inputs.files.size

@@ -19,7 +19,7 @@ from ollama.preflight import preflight
 from ollama.proof import BlobFolder
 from ollama.replace import Replacement
 from ollama.state import ModelState, OnEvent, PullEvent, WantedModel, ignore
-from ollama.steps import Steps
+from ollama.steps import SOMEBODY_ELSE, Steps
 
 _ROUNDS = 3
 """Times that the list is gone through. A model may go while a later one is brought: another run that takes its weights
@@ -160,8 +160,8 @@ class _Bring:
 
 
 def _gone(replica: str, name: str) -> OllamaError:
-    hint = "see whether something else removes models from this replica"
-    return TransientError(replica, name, f"was brought {_ROUNDS} times, and removed by somebody else each time", hint)
+    message = f"was brought {_ROUNDS} times, and removed by somebody else each time"
+    return TransientError(replica, name, message, SOMEBODY_ELSE)
 
 
 def _without_base(error: OllamaError, replica: str, want: WantedModel, base: str) -> OllamaError:

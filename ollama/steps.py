@@ -17,6 +17,8 @@ from ollama.state import OnEvent, Phase, PullEvent
 from ollama.wire import ListedModel, ModelInfo, RunningModel
 
 T = TypeVar("T")
+SOMEBODY_ELSE = "see whether something else removes models from this replica"
+"""What to do where a model goes that was there a moment ago."""
 
 
 class VanishedError(TransientError):
@@ -144,8 +146,7 @@ class Steps:
 
     def vanished(self, message: str) -> VanishedError:
         """Return the error that `until_it_stays` begins again after."""
-        hint = "see whether something else removes models from this replica"
-        return VanishedError(self.label, self.model, message, hint)
+        return VanishedError(self.label, self.model, message, SOMEBODY_ELSE)
 
     async def _retry(self, call: Callable[[], Awaitable[T]]) -> T:
         return await retry(self.policy, call, self._tell_waiting)

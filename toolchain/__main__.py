@@ -132,10 +132,12 @@ def faults() -> None:
 
 
 _DRILLS = {
-    extras.Extra.MONITORING: "tests/drill",
-    extras.Extra.MEMORY: "tests/memory_store",
-    extras.Extra.TRACES: "tests/traces",
+    "tests/drill": {extras.Extra.MONITORING},
+    "tests/memory_store": {extras.Extra.MEMORY},
+    "tests/traces": {extras.Extra.TRACES},
+    "tests/drill_memory": {extras.Extra.MONITORING, extras.Extra.MEMORY},
 }
+"""Folder to what must be drilled for it to be run."""
 
 
 @app.command()
@@ -144,8 +146,7 @@ def drill(of: Annotated[list[extras.Extra] | None, typer.Argument(help="Of what;
     chosen = frozenset(of or extras.Extra)
     # A trace that goes through a memory needs one, and its collector stands beside the monitoring.
     wanted = extras.ALL if extras.Extra.TRACES in chosen else chosen
-    both = {extras.Extra.MONITORING, extras.Extra.MEMORY} <= chosen
-    folders = [*(_DRILLS[one] for one in chosen), *(["tests/drill_memory"] if both else [])]
+    folders = [folder for folder, needed in _DRILLS.items() if needed <= chosen]
     raise typer.Exit(testing.test([*folders, "-s", "-q"], wanted))
 
 

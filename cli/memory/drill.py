@@ -14,6 +14,7 @@ from cli.exits import CliError
 from cli.memory import backups, fingerprint
 from cli.memory.fingerprint import Fingerprint
 from cli.memory.place import Store, items, wait_for
+from cli.phases import condition
 from components import memory_backup
 from components import memory_names as names
 from components import memory_postgres_objects as postgres
@@ -113,19 +114,16 @@ def _hindrance(store: Store, name: str) -> str | None:
     for pod in items(store.api.get(store.path("v1", "pods"))):
         if pod["metadata"].get("labels", {}).get(_CLUSTER) != name:
             continue
-        conditions: list[dict[str, str]] = pod.get("status", {}).get("conditions") or []
-        for condition in conditions:
-            if condition["type"] == "PodScheduled" and condition["status"] == "False":
-                return str(condition.get("message") or "its pod has no node")
+        scheduled = condition(pod.get("status", {}), "PodScheduled")
+        if scheduled.get("status") == "False":
+            return str(scheduled.get("message") or "its pod has no node")
     return None
 
 
 def _answers(store: Store, name: str) -> bool | None:
     found = store.api.get(store.operated("clusters", name))
     status: dict[str, Any] = {} if found is None else found.get("status") or {}
-    conditions: list[dict[str, str]] = status.get("conditions") or []
-    ready = any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
-    return True if ready else None
+    return True if condition(status, "Ready").get("status") == "True" else None
 
 
 @contextlib.contextmanager

@@ -78,7 +78,7 @@ class Memories:
         if not self.resting:
             event("memory_failed", level=logging.WARNING, cause=f"{type(error).__name__}: {error}")
         self._failed = True
-        self._closed_until = time.monotonic() + self.config.recall.pause_seconds
+        self._closed_until = self._check_at = time.monotonic() + self.config.recall.pause_seconds
 
     async def space(self, name: str) -> MemorySpace:
         """Return a space, which is made where it is not there yet.
@@ -125,8 +125,7 @@ class Memories:
 
     async def check(self) -> None:
         """Ask a store that was not asked for some seconds, or that failed, whether it is there."""
-        now = time.monotonic()
-        if self._store is None or self.resting or (now < self._check_at and not self._failed):
+        if self._store is None or time.monotonic() < self._check_at:
             return
         try:
             await self._store.check()
@@ -134,7 +133,7 @@ class Memories:
             self.rest(error)
         else:
             self._failed = False
-        self._check_at = time.monotonic() + _CHECK_S
+            self._check_at = time.monotonic() + _CHECK_S
 
     async def look(self) -> None:
         """Open the store where it is not open, or its URL is another one."""

@@ -31,7 +31,7 @@ def model(registry: Registry, request: pytest.FixtureRequest) -> Model:
     return push(registry.host, make_model(f"library/{name}", "1", [random_bytes(SIZE, len(name)), b"t"]))
 
 
-def until(condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
+def until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
     end = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"
