@@ -108,8 +108,9 @@ def together(readings: Iterable[tuple[Reading, float]]) -> Reading:
     total = sum(share for _, share in known)
     if total <= 0:
         return Reading()
+    # The share of the whole first: times a reading, the smallest there are would be nothing.
     mean = Emotion(**{
-        name: sum(share * getattr(emotion, name) for emotion, share in known) / total for name in DIMENSIONS
+        name: sum(share / total * getattr(emotion, name) for emotion, share in known) for name in DIMENSIONS
     })  # fmt: skip
     unsure = math.prod(1 - share for _, share in known)
     return Reading(emotion=clamped(mean), confidence=min(1.0, max(0.0, 1 - unsure)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from echo.cognition import lexicon
@@ -132,6 +132,7 @@ def test_small_events_do_not_add_up_to_the_extreme() -> None:
 
 @BRIEF
 @given(st.lists(st.tuples(READINGS, UNIT), max_size=6))
+@example([(Reading(emotion=Emotion(complexity=0.5), confidence=1), 5e-324)])
 def test_readings_together_lie_among_them_and_are_surer_than_each(readings: list[tuple[Reading, float]]) -> None:
     whole = together(readings)
     shares = [one.confidence * weight for one, weight in readings]
