@@ -12,7 +12,7 @@ USERS = ("echo_app_a", "echo_app_b")
 """Members of `GROUP` that services sign in as, in turns: while one gets a new password the other one's still holds."""
 
 READER = "echo_reader"
-"""Reads everything, past row-level security, and writes nothing: a drill compares two stores as it."""
+"""Reads everything, past row-level security: a drill compares two stores as it. How it ended is all that it writes."""
 READER_SECRET = "memory-reader"  # noqa: S105 - a Secret's name
 
 CLIENT = "echorator.dev/memory-client"
@@ -20,6 +20,9 @@ CLIENT = "echorator.dev/memory-client"
 
 DATABASE_POD = "echorator.dev/memory-database"
 """Marks the pods of the stack's databases, copies that a drill makes among them; its value is the prefix."""
+
+STORE = "cnpg.io/cluster"
+"""Label of the operator's: the store, or the copy of one, whose pod it is."""
 
 OPERATOR = "cloudnative-pg"
 REDIS = "memory-redis"
@@ -74,6 +77,11 @@ def operator_object_labels(prefix: str) -> dict[str, str]:
 def database_pods(prefix: str) -> dict[str, str]:
     """Selects the databases' pods and Jobs."""
     return {DATABASE_POD: prefix}
+
+
+def store_pods(prefix: str, store: str) -> dict[str, str]:
+    """Selects those of one store: not what it was restored from, and no copy that a drill makes."""
+    return {**database_pods(prefix), STORE: store}
 
 
 def pod_labels(prefix: str, component: str) -> dict[str, str]:

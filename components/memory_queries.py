@@ -1,7 +1,7 @@
 """What the database's exporter tells besides CloudNativePG's own figures, by queries of ours.
 
 The operator's default queries are in a ConfigMap of its release, which an operator that a stack brings has not. These
-are few, go by names of their own, and run as `pg_monitor`, which reads no memory.
+are few, go by names of their own, and run as `pg_monitor`, which reads no memory: of the schema, the drills alone.
 """
 
 from typing import Any
@@ -37,9 +37,20 @@ SELECT pg_database_size(datname) AS bytes, xact_commit AS commits, xact_rollback
   blks_hit AS pages_cached, blks_read AS pages_read
 FROM pg_stat_database WHERE datname = current_database()
 """
+_DRILL = """
+SELECT outcome = 'good' AS succeeded, EXTRACT(EPOCH FROM ended) AS ended_timestamp_seconds
+FROM echo.drills ORDER BY ended DESC, id DESC LIMIT 1
+"""
+_GOOD_DRILL = """
+SELECT EXTRACT(EPOCH FROM ended) AS ended_timestamp_seconds, rpo_seconds, rto_seconds
+FROM echo.drills WHERE outcome = 'good' ORDER BY ended DESC, id DESC LIMIT 1
+"""
+# A deploy brings these queries before the step that makes the table.
+_DRILLS_ARE_KEPT = "SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = 'echo' AND tablename = 'drills')"
 
 _Columns = dict[str, tuple[str, str]]
 _GAUGE, _COUNTER, _LABEL = "GAUGE", "COUNTER", "LABEL"
+_OF_DRILLS = {"target_databases": [names.DATABASE], "primary": True, "predicate_query": _DRILLS_ARE_KEPT}
 
 QUERIES: dict[str, tuple[str, _Columns, dict[str, Any]]] = {
     "memory_replication": (
@@ -84,6 +95,26 @@ QUERIES: dict[str, tuple[str, _Columns, dict[str, Any]]] = {
             "pages_read": (_COUNTER, "Pages that were read from the disk"),
         },
         {"target_databases": [names.DATABASE]},
+    ),
+    "memory_drill": (
+        _DRILL,
+        {
+            "succeeded": (
+                _GAUGE,
+                "1 where the last restore that was tried out gave the same store, 0 where it did not",
+            ),
+            "ended_timestamp_seconds": (_GAUGE, "When it ended"),
+        },
+        _OF_DRILLS,
+    ),
+    "memory_drill_good": (
+        _GOOD_DRILL,
+        {
+            "ended_timestamp_seconds": (_GAUGE, "When the last one ended that gave the same store"),
+            "rpo_seconds": (_GAUGE, "Changes that the loss of the cluster would have cost when it began"),
+            "rto_seconds": (_GAUGE, "Until the copy answered"),
+        },
+        _OF_DRILLS,
     ),
 }
 """Name to query, its columns with usage and meaning, and more of its settings. Series are `cnpg_<name>_<column>`."""

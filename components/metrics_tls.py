@@ -35,7 +35,7 @@ class MetricsTls:
         if not config.metrics_tls:
             return None
         stack = scrape.stack(
-            cluster.prefix, store=config.model_store.enabled, echo=config.echo.enabled, memory=False, tls=True
+            cluster.prefix, store=config.model_store.enabled, echo=config.echo.enabled, memory=None, tls=True
         )
         own = scrape.own(cluster.prefix, config.monitoring, tls=True) if config.monitoring.mode == "bring" else []
         told = [one for one in (*stack, *own) if one.encrypted is not None]

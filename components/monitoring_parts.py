@@ -20,6 +20,18 @@ _API = "monitoring.coreos.com/v1"
 
 
 @dataclass(frozen=True, kw_only=True)
+class WatchedMemory:
+    """The memory's database, which tells its metrics by TLS."""
+
+    store: str
+    """Name of the one that services use."""
+    authority: pulumi.Input[str]
+    """PEM."""
+    ends: pulumi.Input[int]
+    """When the first of its certificates ends; seconds since 1970."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class MonitoringStackArgs:
     """What a MonitoringStack is made of."""
 
@@ -31,10 +43,8 @@ class MonitoringStackArgs:
     """Whether there is a model store."""
     echo: bool = False
     """Whether there is an echo service."""
-    memory: pulumi.Input[str] | None = None
-    """PEM of the authority of the memory's database, which tells its metrics by TLS; None where there is no memory."""
-    memory_ends: pulumi.Input[int] | None = None
-    """When the first of its certificates ends; seconds since 1970."""
+    memory: WatchedMemory | None = None
+    """None where there is none."""
     metrics: MetricsTls | None = None
     """Certificates of what is scraped; None for plain HTTP."""
     backups: bool = False

@@ -12,12 +12,12 @@ from components.monitoring import names, network, scrape, tls
 from components.monitoring.dashboards import BOARDS
 from components.monitoring.rules import certificate_facts, rule_groups
 from components.monitoring_brought import Brought
-from components.monitoring_parts import MonitoringStackArgs, Parts
+from components.monitoring_parts import MonitoringStackArgs, Parts, WatchedMemory
 from components.settings import Settings
 from components.settings_monitoring import MonitoringSettings
 from components.workload import wire
 
-__all__ = ["MonitoringStack", "MonitoringStackArgs"]
+__all__ = ["MonitoringStack", "MonitoringStackArgs", "WatchedMemory"]
 
 
 class MonitoringStack(pulumi.ComponentResource):
@@ -36,9 +36,9 @@ class MonitoringStack(pulumi.ComponentResource):
     def __init__(self, name: str, args: MonitoringStackArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("echorator:index:MonitoringStack", name, {"mode": args.settings.mode}, opts)
         prefix = args.cluster.prefix
-        remembers = args.memory is not None
         by_tls = args.metrics is not None
-        monitors = scrape.stack(prefix, store=args.store, echo=args.echo, memory=remembers, tls=by_tls)
+        watched = None if args.memory is None else args.memory.store
+        monitors = scrape.stack(prefix, store=args.store, echo=args.echo, memory=watched, tls=by_tls)
         bring = args.settings.mode == "bring"
         self.namespace = names.namespace_of(prefix) if bring else args.cluster.namespace
         outer = pulumi.ResourceOptions(parent=self, provider=args.cluster.provider)
@@ -56,8 +56,8 @@ class MonitoringStack(pulumi.ComponentResource):
         there = {
             "store": args.store,
             "echo": args.echo,
-            "memory": remembers,
-            "mind": args.echo and remembers,
+            "memory": watched is not None,
+            "mind": args.echo and watched is not None,
             "backups": args.backups,
         }
         groups = rule_groups(args.settings, args.replicas, there)
@@ -105,8 +105,7 @@ class MonitoringStack(pulumi.ComponentResource):
             replicas={server.name: server.replicas for server in here},
             store=config.model_store.enabled,
             echo=config.echo.enabled,
-            memory=None if memory is None else memory.authority,
-            memory_ends=None if memory is None else memory.certificates_end,
+            memory=_watched(config, memory),
             metrics=place.metrics,
             backups=config.memory.enabled and config.memory.backups.enabled,
             models={server.name: [model.name for model in server.models] for server in here},
@@ -117,6 +116,12 @@ class MonitoringStack(pulumi.ComponentResource):
         return cls(
             f"{prefix}monitoring", args, pulumi.ResourceOptions(parent=parent, depends_on=[place.cluster, *after])
         )
+
+
+def _watched(config: Settings, memory: EchoMemoryStore | None) -> WatchedMemory | None:
+    if memory is None:
+        return None
+    return WatchedMemory(store=config.memory.name, authority=memory.authority, ends=memory.certificates_end)
 
 
 def _settings(config: Settings) -> MonitoringSettings:
@@ -154,13 +159,13 @@ def _openings(
 
 def _trusted(args: MonitoringStackArgs) -> list[tuple[str, pulumi.Input[str]]]:
     """ConfigMap to the authority in it, as PEM."""
-    found = [] if args.memory is None else [(scrape.MEMORY_AUTHORITY, args.memory)]
+    found = [] if args.memory is None else [(scrape.MEMORY_AUTHORITY, args.memory.authority)]
     return found if args.metrics is None else [*found, (tls.AUTHORITY, args.metrics.certificates.trust)]
 
 
 def _ends(args: MonitoringStackArgs) -> dict[str, pulumi.Input[int]]:
     """Whose certificates end when."""
-    found = {} if args.memory_ends is None else {"memory": args.memory_ends}
+    found = {} if args.memory is None else {"memory": args.memory.ends}
     return found if args.metrics is None else {**found, "metrics": args.metrics.certificates.ends}
 
 

@@ -64,6 +64,7 @@ def drill(
     stack: options.Stack = None,
     config_file: options.ConfigFile = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop there.")] = False,
+    show: Annotated[bool, typer.Option("--list", help="Only show how drills ended.")] = False,
     as_json: options.Json = False,
 ) -> None:
     """Restore the memory store beside itself, compare the two, say how long it took, and take the copy away."""
@@ -75,4 +76,4 @@ def drill(
         from cli import place  # noqa: PLC0415
         from cli.memory import actions  # noqa: PLC0415
 
-        raise typer.Exit(int(actions.drill(place.find(stack, config_file), output, dry_run=dry_run)))
+        raise typer.Exit(int(actions.drill(place.find(stack, config_file), output, dry_run=dry_run, show=show)))

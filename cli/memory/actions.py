@@ -9,10 +9,11 @@ from rich.table import Table
 
 from cli.change import Manner, carry_out
 from cli.exits import CliError, Exit
-from cli.memory import backups, fingerprint, restores
+from cli.memory import backups, fingerprint, record, restores
 from cli.memory import drill as drills
 from cli.memory.backups import Backup
 from cli.memory.place import Store, open_store
+from cli.memory.record import Drilled
 from cli.output import Output
 from cli.place import Place
 from cli.stack_file import StackFile
@@ -61,7 +62,7 @@ def restore(place: Place, wish: restores.Wish, manner: Manner, output: Output) -
 
 
 def _leave_mark(store: Store, output: Output) -> None:
-    output.say(f"leaving a mark behind that moment in the archive of {store.name}: at most a minute")
+    output.say(f"leaving a mark behind that moment in the archive of {store.name}: a minute, three at most")
     try:
         fingerprint.mark(store, store.name)
     except CliError as error:
@@ -70,18 +71,24 @@ def _leave_mark(store: Store, output: Output) -> None:
         output.say(said, style="red")
 
 
-def drill(place: Place, output: Output, *, dry_run: bool) -> Exit:
-    """Try a restore out; the copy goes again.
+def drill(place: Place, output: Output, *, dry_run: bool, show: bool) -> Exit:
+    """Try a restore out, whose copy goes again; or list how drills ended.
 
     Raises:
         CliError: and others that `failures` knows.
     """
     with open_store(place) as store:
+        if show:
+            store.cluster()
+            kept = record.latest(store)
+            output.console.print(drills_table(kept))
+            output.result({"store": store.name, "drills": [one.document() for one in kept]})
+            return Exit.DONE
         if dry_run:
             store.cluster()
             output.say(
                 f"would make a backup of {store.name}, restore it as a store of one instance in {store.namespace}, "
-                "compare the two and delete the copy; the store itself is only read"
+                "compare the two, delete the copy and keep how it ended; of the store itself all else is only read"
             )
             output.result({"store": store.name, "dryRun": True})
             return Exit.DONE
@@ -101,4 +108,14 @@ def table(found: list[Backup]) -> Table:
     for one in found:
         times = [f"{moment:%Y-%m-%d %H:%M:%S}" if moment is not None else "" for moment in (one.started, one.stopped)]
         shown.add_row(one.name, one.phase if not one.error else f"{one.phase}: {one.error}", *times)
+    return shown
+
+
+def drills_table(kept: list[Drilled]) -> Table:
+    """Drills, the newest first; times are in seconds."""
+    shown = Table("ended", "outcome", "rows", "RPO", "RTO", "took")
+    for one in kept:
+        ended = "" if one.ended is None else f"{one.ended:%Y-%m-%d %H:%M:%S}"
+        figures = ["" if figure is None else f"{figure:.0f}" for figure in (one.rows, one.rpo_s, one.rto_s, one.took_s)]
+        shown.add_row(ended, one.outcome, *figures)
     return shown

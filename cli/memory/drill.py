@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from cli.exits import CliError
-from cli.memory import backups, fingerprint
+from cli.memory import backups, fingerprint, record
 from cli.memory.fingerprint import Fingerprint
 from cli.memory.place import Store, items, wait_for
+from cli.memory.record import Drilled
 from cli.phases import condition
 from components import memory_backup
 from components import memory_names as names
 from components import memory_postgres_objects as postgres
+from components.kube_api import KubeApiError, KubeUnreachableError
 from components.quantity import parse_cpu
 from components.settings_memory import RecoverySettings
 
@@ -25,7 +27,6 @@ RESTORE_LIMIT_S = 3600.0
 _CPU = "100m"
 """That a copy asks for at most: beside a store that asks for one of a laptop's two processors, another such would wait
 for ever. It may use as much as the store."""
-_CLUSTER = "cnpg.io/cluster"
 
 Say = Callable[[str], None]
 
@@ -63,16 +64,42 @@ class Result:
 
 
 def run(store: Store, say: Say) -> Result:
-    """Restore the store as it is now, compare, and take the copy away.
+    """Restore the store as it is now, compare, take the copy away, and keep in the store how it ended.
 
     Raises:
         CliError: there is no backup, or the copy does not come up.
     """
     store.cluster()
+    begun = time.monotonic()
+    try:
+        result = _tried(store, say)
+    except Exception:
+        _keep(store, Drilled(took_s=time.monotonic() - begun, outcome="failed"), say)
+        raise
+    done = Drilled(
+        took_s=time.monotonic() - begun,
+        outcome="differs" if result.differences else "good",
+        rows=result.copy.rows,
+        rpo_s=result.rpo_s,
+        rto_s=result.rto_s,
+    )
+    _keep(store, done, say)
+    return result
+
+
+def _keep(store: Store, done: Drilled, say: Say) -> None:
+    try:
+        record.keep(store, done)
+    except (CliError, KubeApiError, KubeUnreachableError) as error:
+        # How the drill itself ended is what was asked for.
+        say(f"the store does not keep how this drill ended: {error}")
+
+
+def _tried(store: Store, say: Say) -> Result:
     if not any(one.whole for one in backups.all_of(store)):
         raise CliError("there is no whole backup yet", "`echorator backup` makes one")
     say(f"looking at {store.name}")
-    source = fingerprint.take(store, store.name)
+    source = fingerprint.take(store, store.name, mark_left=True)
     rpo_s = _age(source)
     say(f"{source.rows} rows in {len(source.tables)} tables; waiting until the archive has gone past this moment")
     # It ends after the moment that is restored to, so the archive holds what comes after it: that a recovery to a
@@ -112,7 +139,7 @@ def _wait(store: Store, name: str, say: Say) -> None:
 def _hindrance(store: Store, name: str) -> str | None:
     """Why a pod of a copy has no place; None where all have one."""
     for pod in items(store.api.get(store.path("v1", "pods"))):
-        if pod["metadata"].get("labels", {}).get(_CLUSTER) != name:
+        if pod["metadata"].get("labels", {}).get(names.STORE) != name:
             continue
         scheduled = condition(pod.get("status", {}), "PodScheduled")
         if scheduled.get("status") == "False":

@@ -1,20 +1,16 @@
-"""What a store holds, told by a short-lived pod beside it, and how two of them differ."""
+"""What a store holds, and how two of them differ."""
 
 from __future__ import annotations
 
 import datetime as dt
-import secrets
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cli.exits import CliError
-from cli.memory.place import Store, wait_for
-from components import memory_names as names
-from components import pod_security
-from components.versions import image
+from cli.memory.asking import asked
+from cli.memory.place import Store
 
 _SQL = (Path(__file__).parent / "fingerprint.sql").read_text(encoding="utf-8")
 _MARK = "DO 'BEGIN PERFORM pg_current_xact_id(); END'"
@@ -29,9 +25,8 @@ BEGIN
         PERFORM pg_stat_clear_snapshot();
     END LOOP;
 END'"""
-_LIMIT_S = 900.0
-_REACH_S = 60
-_UID = 26
+_MARK_S = 180.0
+"""A segment is archived after a minute. Where nothing is archived at all, a restore must not wait for that."""
 
 
 @dataclass(frozen=True)
@@ -86,13 +81,18 @@ def differences(before: Fingerprint, after: Fingerprint) -> list[str]:
     return found
 
 
-def take(store: Store, database: str) -> Fingerprint:
-    """Of the store `database`, by a pod that ends with it; a mark is left behind it, for a recovery to that moment.
+def take(store: Store, database: str, *, mark_left: bool = False) -> Fingerprint:
+    """Of the store `database`.
+
+    Args:
+        store: beside which the pod runs that looks.
+        database: the store, or a copy of it.
+        mark_left: whether a mark is left behind this moment, for a recovery to it.
 
     Raises:
         CliError: it cannot be had; says what the pod wrote.
     """
-    with _asked(store, database, _SQL, _MARK) as path:
+    with asked(store, database, _SQL, *([_MARK] if mark_left else [])) as path:
         try:
             # The log is one JSON document, or words where psql failed.
             return Fingerprint.of(store.api.get(f"{path}/log") or {})
@@ -107,82 +107,5 @@ def mark(store: Store, database: str) -> None:
     Raises:
         CliError: the database does not answer, or nothing is archived.
     """
-    with _asked(store, database, _MARK, _ARCHIVED):
+    with asked(store, database, _MARK, _ARCHIVED, limit_s=_MARK_S):
         pass
-
-
-@contextmanager
-def _asked(store: Store, database: str, *statements: str) -> Generator[str]:
-    """Have a pod ask; yields its path once it has ended well."""
-    name = f"{database}-look-{secrets.token_hex(3)}"
-    store.create(store.path("v1", "pods"), pod(store, name, database, statements))
-    path = store.path("v1", "pods", name)
-    try:
-        wait_for(f"{database} is looked at", lambda: _ended(store, path), _LIMIT_S)
-        yield path
-    finally:
-        store.api.delete(path)
-
-
-def _ended(store: Store, path: str) -> bool | None:
-    found = store.api.get(path)
-    phase = None if found is None else found["status"].get("phase")
-    if phase == "Failed":
-        raise CliError(f"the database could not be looked at: {_last_words(found or {})}")
-    return True if phase == "Succeeded" else None
-
-
-def _last_words(found: dict[str, Any]) -> str:
-    statuses: list[dict[str, Any]] = found["status"].get("containerStatuses") or []
-    told: list[str] = [one["state"].get("terminated", {}).get("message", "").strip() for one in statuses]
-    return " ".join(told)
-
-
-def pod(store: Store, name: str, database: str, statements: Sequence[str]) -> dict[str, Any]:
-    """The pod that asks, over TLS that it verifies; each statement is a transaction of its own."""
-    prefix = store.settings.namespace
-    where = f"host={names.host(database, prefix)} dbname={names.DATABASE} user={names.READER} connect_timeout=30"
-    trust = {"secretName": names.DATABASE_TLS, "items": [{"key": "ca.crt", "path": "ca.crt"}]}
-    asks = "".join(f' -c "$QUERY_{number}"' for number in range(len(statements)))
-    script = (
-        # A network policy takes a moment to know a new pod; until then nothing answers it.
-        f"n=0; until pg_isready -q -t 2 -h {names.host(database, prefix)} || [ $n -ge {_REACH_S} ]; "
-        "do n=$((n+1)); sleep 1; done; "
-        'PGPASSWORD="$(cat /secret/reader/password)" '
-        f'exec psql "{where} sslmode=verify-full sslrootcert=/secret/trust/ca.crt" -XAtq -v ON_ERROR_STOP=1{asks}'
-    )
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {
-            "name": name,
-            "labels": {**names.object_labels(prefix, "drill"), names.CLIENT: "true"},
-        },
-        "spec": {
-            **pod_security.POD_SPEC,
-            "securityContext": {**pod_security.POD, "runAsUser": _UID, "runAsGroup": _UID, "fsGroup": _UID},
-            "restartPolicy": "Never",
-            "containers": [
-                {
-                    "name": "look",
-                    "image": image("postgres", store.settings.image_digests),
-                    "command": ["sh", "-c", script],
-                    "env": [{"name": f"QUERY_{number}", "value": one} for number, one in enumerate(statements)],
-                    "terminationMessagePolicy": "FallbackToLogsOnError",
-                    "resources": {
-                        "requests": {"cpu": "50m", "memory": "64Mi"},
-                        "limits": {"cpu": "1", "memory": "256Mi"},
-                    },
-                    "securityContext": pod_security.CONTAINER,
-                    "volumeMounts": [
-                        {"name": "reader", "mountPath": "/secret/reader", "readOnly": True},
-                        {"name": "trust", "mountPath": "/secret/trust", "readOnly": True},
-                    ],
-                }
-            ],
-            "volumes": [
-                {"name": "reader", "secret": {"secretName": names.READER_SECRET, "defaultMode": 0o440}},
-                {"name": "trust", "secret": trust},
-            ],
-        },
-    }

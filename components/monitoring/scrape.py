@@ -121,14 +121,14 @@ def _apart(one: Monitor) -> Monitor:
     return _encrypted(replace(one, port=by_tls.PORT, port_number=METRICS_PORT))
 
 
-def stack(prefix: str, *, store: bool, echo: bool, memory: bool, tls: bool = False) -> list[Monitor]:
+def stack(prefix: str, *, store: bool, echo: bool, memory: str | None, tls: bool = False) -> list[Monitor]:
     """What the stack is there for: replicas (readers and writers), the store, the echo service, the memory.
 
     Args:
         prefix: of the stack.
         store: whether there is a model store.
         echo: whether there is an echo service.
-        memory: whether there is a memory, whose database tells by TLS in any case.
+        memory: name of the memory's store, whose database tells by TLS in any case; None where there is none.
         tls: whether the others do.
     """
     namespace = f"{prefix}-models"
@@ -157,18 +157,23 @@ def stack(prefix: str, *, store: bool, echo: bool, memory: bool, tls: bool = Fal
         "internal",
         INTERNAL_PORT,
     )
-    remembered = Monitor(
+    ours = [one for one, there in ((agents, True), (kept, store), (asked, echo)) if there]
+    return [*(map(_apart, ours) if tls else ours), *([] if memory is None else [_database(prefix, memory)])]
+
+
+def _database(prefix: str, store: str) -> Monitor:
+    space = memory_names.namespace(prefix)
+    return Monitor(
         MEMORY,
         MEMORY,
-        memory_names.namespace(prefix),
-        memory_names.database_pods(prefix),
+        space,
+        # An older store beside it, or a drill's copy, would answer in its place, or be missed when it goes.
+        memory_names.store_pods(prefix, store),
         "metrics",
         memory_names.METRICS_PORT,
         # Any name of the namespace is in the certificate.
-        encrypted=Encrypted(MEMORY_AUTHORITY, f"metrics.{memory_names.namespace(prefix)}.svc"),
+        encrypted=Encrypted(MEMORY_AUTHORITY, f"metrics.{space}.svc"),
     )
-    ours = [one for one, there in ((agents, True), (kept, store), (asked, echo)) if there]
-    return [*(map(_apart, ours) if tls else ours), *([remembered] if memory else [])]
 
 
 def own(prefix: str, settings: MonitoringSettings, *, tls: bool = False) -> list[Monitor]:

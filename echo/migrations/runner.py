@@ -172,3 +172,6 @@ async def _grant(connection: Connection, role: str) -> None:
         await connection.execute(f"GRANT USAGE ON SCHEMA echo TO {quoted}")
         await connection.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA echo TO {quoted}")
         await connection.execute(f"REVOKE INSERT, UPDATE, DELETE ON echo.schema_versions FROM {quoted}")
+        # Of an earlier schema it is not there.
+        if await connection.fetchval("SELECT to_regclass('echo.drills') IS NOT NULL"):
+            await connection.execute(f"REVOKE ALL ON echo.drills FROM {quoted}")

@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
+from cli.memory.place import Store
 from tests.drill.bed import SETTINGS, Drill
 from tests.drill.deploy import hurry, watched
 from tests.integration.chat import MINILM, SMOLLM2, server, store
 from tests.integration.mirror import Mirror
 from tests.memory_store.conftest import settings as with_memory
+from tests.support import prepared
+from tests.support.memory_place import opened
 
 SPACE = "home"
 
@@ -41,3 +44,9 @@ def hurrying(drill: Drill) -> Drill:
     """The same stack with alerts that wait less."""
     hurry(drill)
     return drill
+
+
+@pytest.fixture(scope="module")
+def place(drill: Drill) -> Iterator[Store]:
+    with opened(drill.stack, prepared.engine()) as made:
+        yield made

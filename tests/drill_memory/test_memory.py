@@ -1,13 +1,17 @@
 """`make drill`: what happens to the memory's database and its backups raises its alert, and no other.
 
-With CloudNativePG's own exporter by TLS, which the rules and the dashboard were written for. Not shown: `BackupLate`,
-which waits for more than a day (tests/monitoring/cases.py has it).
+With CloudNativePG's own exporter by TLS, which the rules and the dashboard were written for. Not shown: `BackupLate`
+and `DrillLate`, which wait for days (tests/monitoring/cases_echo.py has them).
 """
 
 from __future__ import annotations
 
 import pytest
 
+from cli.exits import CliError
+from cli.memory import drill as drills
+from cli.memory import record
+from cli.memory.place import Store
 from components import memory_names as names
 from tests.drill.bed import Drill
 from tests.drill.pictures import keep
@@ -57,6 +61,22 @@ def test_the_database_is_stopped(hurrying: Drill) -> None:
         lambda: fence(hurrying, on=True),
         lambda: fence(hurrying, on=False),
     )
+
+
+def test_a_restore_that_is_tried_out_fails(hurrying: Drill, place: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `echorator drill` does it, with less time than a restore takes; the next one, which has it, ends the alert."""
+    monkeypatch.setattr(drills, "RESTORE_LIMIT_S", 3.0)
+
+    def fail() -> None:
+        with pytest.raises(CliError, match="not within 3 s"):
+            drills.run(place, print)
+
+    def succeed() -> None:
+        monkeypatch.undo()
+        assert drills.run(place, print).differences == []
+
+    hurrying.case("a restore is tried out and fails", "DrillFailed", fail, succeed)
+    assert [one.outcome for one in record.latest(place)] == ["good", "failed"]
 
 
 def gateway(drill: Drill, replicas: int) -> None:

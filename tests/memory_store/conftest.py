@@ -12,16 +12,13 @@ from typing import Any
 
 import pytest
 
-from cli.memory import backups
 from cli.memory.place import Store
 from components import memory_names as names
-from components.kube_api import KubeApi
-from components.kube_context import load
-from components.settings import validate
 from tests.faults.table import Table
 from tests.support import prepared
-from tests.support.kube import Kube, wait_for
+from tests.support.kube import Kube
 from tests.support.memory_client import MemoryClient, memory_client
+from tests.support.memory_place import opened
 from tests.support.memory_service import MemoryService, memory_service
 from tests.support.stack import Engine, LiveStack, made_stacks
 
@@ -121,8 +118,5 @@ def service(stack: LiveStack, kube: Kube, engine: Engine) -> Iterator[MemoryServ
 
 @pytest.fixture(scope="session")
 def store(stack: LiveStack, engine: Engine) -> Iterator[Store]:
-    """The store as the command line sees it, once its first backup is whole."""
-    with KubeApi(load(None, paths=[engine.kubeconfig])) as api:
-        made = Store(validate(stack.configured), api)
-        wait_for("the first backup is whole", lambda: any(one.whole for one in backups.all_of(made)), 300)
+    with opened(stack, engine) as made:
         yield made

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from cli.memory import backups, drill
+from cli.memory import backups, drill, record
 from cli.memory.place import Store
 from tests.faults.table import Table
 from tests.memory_store.conftest import settings
@@ -37,6 +37,10 @@ def test_a_drill_finds_the_copy_as_the_source_was(
     assert result.source.samples["echo.embeddings.embedding"][0] == 5
     kept = "SELECT count(*) FROM echo.memories WHERE content LIKE 'thing %'"
     assert int(client.sql(kept, who="reader")) >= 600
+    # Kept by the store, as the reader, and neither by nor in the copy.
+    (last,) = record.latest(store)
+    assert (last.outcome, last.rows) == ("good", result.copy.rows)
+    assert last.rto_s == pytest.approx(result.rto_s, abs=0.1)
     turn.right()
 
 

@@ -48,6 +48,8 @@ INSTANCE = 'job="memory-database",namespace="memory",pod="memory-1"'
 INSTANCE_LABELS = {"job": "memory-database", "namespace": "memory", "pod": "memory-1"}
 READY = f'cnpg_collector_pg_wal_archive_status{{{INSTANCE},value="ready"}}'
 BACKUP = f"cnpg_collector_last_available_backup_timestamp{{{INSTANCE}}}"
+DRILL = f"cnpg_memory_drill_succeeded{{{INSTANCE}}}"
+GOOD_DRILL = f"cnpg_memory_drill_good_ended_timestamp_seconds{{{INSTANCE}}}"
 STANDBY = f"cnpg_memory_replication_standby{{{INSTANCE}}}"
 MOST = f"cnpg_memory_activity_connections_most{{{INSTANCE}}}"
 
@@ -119,6 +121,19 @@ MEMORY_CASES: Mapping[str, Case] = {
         {BACKUP: "0x60"},
         {"the last night's is there": {BACKUP: "0x40 72000x20"}},
         30,
+    ),
+    "DrillFailed": Case(
+        5,
+        {},
+        {DRILL: "1x3 0x10"},
+        {"it gave the same store": {DRILL: "0x3 1x10"}, "none was ever tried": {}},
+    ),
+    "DrillLate": Case(
+        91 * 24 * 60,
+        {},
+        {GOOD_DRILL: "0x100"},
+        {"one last month": {GOOD_DRILL: "0x30 5184000x70"}, "none was ever tried": {}},
+        24 * 60,
     ),
 }
 

@@ -71,5 +71,15 @@ BOARD = Board(
                 ),
             ),
         ),
+        Row(
+            "Restores that were tried out",
+            (
+                number("The last one gave the same store", "max(cnpg_memory_drill_succeeded)", "bool"),
+                number("Since the last good one", "time() - max(cnpg_memory_drill_good_ended_timestamp_seconds)", "s"),
+                number("Until its copy answered (RTO)", "max(cnpg_memory_drill_good_rto_seconds)", "s"),
+                number("A loss would have cost (RPO)", "max(cnpg_memory_drill_good_rpo_seconds)", "s"),
+            ),
+            height=4,
+        ),
     ),
 )

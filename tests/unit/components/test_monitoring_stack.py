@@ -22,13 +22,15 @@ from components.metrics_tls import MetricsTls
 from components.monitoring import prometheus, scrape, tls
 from components.monitoring.dashboards import BOARDS
 from components.monitoring.rules import rule_groups
-from components.monitoring_stack import MonitoringStack, MonitoringStackArgs
+from components.monitoring_stack import MonitoringStack, MonitoringStackArgs, WatchedMemory
 from components.settings import validate
 from components.settings_monitoring import MonitoringSettings
 from components.versions import MONITORING_IMAGES
 from tests.support.pulumi_mocks import Seen, deploy, kinds
 
 pytestmark = pytest.mark.usefixtures("local_kubeconfig")
+
+MEMORY = WatchedMemory(store="memory-2", authority="an authority", ends=1_800_000_000)
 
 
 def made(*, parts: Mapping[str, Any] | None = None, **settings: Any) -> Seen:
@@ -162,7 +164,7 @@ def document(seen: Seen, name: str) -> dict[str, Any]:
 
 
 def test_the_collector_sends_on_what_it_is_told_and_reads() -> None:
-    seen = made(parts={"memory": "an authority"}, collector=COLLECTOR)
+    seen = made(parts={"memory": MEMORY}, collector=COLLECTOR)
     found = document(seen, "m-collector-config")
     pipelines = found["service"]["pipelines"]
     assert pipelines["logs"]["receivers"] == ["otlp", "k8sobjects"]
@@ -221,13 +223,16 @@ def test_none_of_it_without_being_asked_for() -> None:
 
 
 def test_what_is_there_besides_is_watched_and_judged() -> None:
-    seen = made(parts={"echo": True, "memory": "an authority", "backups": False})
+    seen = made(parts={"echo": True, "memory": MEMORY, "backups": False})
     found = own(seen)
     for name in ("echo", "memory-database"):
         assert {f"PodMonitor m-podmonitor-{name}", f"NetworkPolicy m-scrape-{name}"} < found
     assert kinds(seen, ":NetworkPolicy")["m-scrape-memory-database"]["metadata"]["namespace"] == "team-memory"
     assert kinds(seen, ":Role")["m-prometheus-role-memory"]["metadata"]["namespace"] == "team-memory"
-    (endpoint,) = spec(seen, "PodMonitor", "m-podmonitor-memory-database")["podMetricsEndpoints"]
+    monitor = spec(seen, "PodMonitor", "m-podmonitor-memory-database")
+    # The store that services use alone: neither the one that it was restored from, nor a drill's copy.
+    assert monitor["selector"]["matchLabels"]["cnpg.io/cluster"] == "memory-2"
+    (endpoint,) = monitor["podMetricsEndpoints"]
     trusted = endpoint["tlsConfig"]["ca"]["configMap"]
     assert (endpoint["scheme"], endpoint["tlsConfig"]["serverName"]) == ("https", "metrics.team-memory.svc")
     given = kinds(seen, ":ConfigMap")["m-memory-authority"]
@@ -239,7 +244,7 @@ def test_what_is_there_besides_is_watched_and_judged() -> None:
         for rule in group["rules"]
     }  # fmt: skip
     assert {"EchoDown", "DatabaseDown"} < judged
-    assert not judged & {"ArchiveStuck", "BackupLate"}
+    assert not judged & {"ArchiveStuck", "BackupLate", "DrillFailed"}
 
 
 def test_exporters_are_brought_when_asked_for() -> None:
@@ -294,9 +299,7 @@ OWN = {
 
 def test_by_tls_everything_is_asked_under_its_name() -> None:
     models = {"chat": ["smollm2:135m"]}
-    seen = made(
-        parts={"echo": True, "memory": "an authority", "memory_ends": 1_800_000_000, "models": models}, **BY_TLS
-    )
+    seen = made(parts={"echo": True, "memory": MEMORY, "models": models}, **BY_TLS)
     monitors = {name.removeprefix("m-podmonitor-"): one["spec"] for name, one in kinds(seen, ":PodMonitor").items()}
     assert set(monitors) == {"replicas", "model-store", "echo", "memory-database", *OWN}
     for part, found in monitors.items():
@@ -381,7 +384,7 @@ def test_an_existing_prometheus_gets_whom_to_trust() -> None:
 
 
 def test_the_end_of_each_certificate_is_told() -> None:
-    seen = made(parts={"memory": "an authority", "memory_ends": 1_800_000_000}, tls=True)
+    seen = made(parts={"memory": MEMORY}, tls=True)
     (group,) = spec(seen, "PrometheusRule", "m-prometheusrule-certificates")["groups"]
     ends = {rule["labels"]["of"]: rule["expr"] for rule in group["rules"]}
     assert ends["memory"] == "vector(1800000000)"
@@ -390,7 +393,7 @@ def test_the_end_of_each_certificate_is_told() -> None:
 
 
 def test_without_tls_nothing_of_it_is_made() -> None:
-    seen = made(parts={"echo": True, "memory": "an authority"}, **{**BY_TLS, "tls": False})
+    seen = made(parts={"echo": True, "memory": MEMORY}, **{**BY_TLS, "tls": False})
     assert not [name for name in own(seen) if "metrics-tls" in name or ("authority" in name and "memory" not in name)]
     assert not [name for kind, name in seen if kind.endswith(":Certificates")]
 

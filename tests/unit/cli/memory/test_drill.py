@@ -6,12 +6,13 @@ The cluster is a dictionary here. Not proved: that the operator restores and tha
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import Any, cast
 
 import pytest
 
 from cli.exits import CliError
-from cli.memory import backups, drill, fingerprint, gateway
+from cli.memory import asking, backups, drill, fingerprint, gateway
 from cli.memory.fingerprint import Fingerprint, differences
 from cli.memory.place import Store
 from components import memory_names as names
@@ -88,6 +89,12 @@ def changed(**tables: tuple[int, str]) -> Fingerprint:
     return Fingerprint(base.at, base.archived, {**base.tables, **{f"echo.{k}": v for k, v in tables.items()}}, {})
 
 
+def asked(cluster: Cluster) -> list[list[str]]:
+    """The statements of each pod."""
+    pods = [one for one in cluster.made if one["kind"] == "Pod"]
+    return [[said["value"] for said in one["spec"]["containers"][0]["env"]] for one in pods]
+
+
 def test_equal_stores_do_not_differ() -> None:
     assert differences(Fingerprint.of(FOUND), Fingerprint.of(FOUND)) == []
 
@@ -114,7 +121,12 @@ def test_a_drill_restores_to_the_moment_it_looked_and_takes_the_copy_away(store:
     # Beside the store it finds room on a laptop as well.
     assert copy["spec"]["resources"]["requests"]["cpu"] == "100m"
     assert copy["metadata"]["name"] in cluster.deleted
-    assert len([name for name in cluster.deleted if "-look-" in name]) == 2
+    # The source, the copy, and how it ended.
+    assert len([name for name in cluster.deleted if "-look-" in name]) == 3
+    looked, compared, kept = (len(one) for one in asked(cluster))
+    # The mark is left in the store, where a recovery needs it, and not in the copy.
+    assert (looked, compared, kept) == (2, 1, 1)
+    assert re.fullmatch(r"SELECT echo\.drill_ended\(\d\.\d, 'good', 4, 30\.0, \d\.\d\)", asked(cluster)[-1][0])
 
 
 def test_the_copy_goes_when_it_does_not_come_up(
@@ -126,6 +138,38 @@ def test_the_copy_goes_when_it_does_not_come_up(
     with pytest.raises(CliError, match="answers: not within 0 s"):
         drill.run(store, lambda _: None)
     assert any("-drill-" in name for name in cluster.deleted)
+    assert re.fullmatch(r"SELECT echo\.drill_ended\(\d\.\d, 'failed', NULL, NULL, NULL\)", asked(cluster)[-1][0])
+
+
+def test_a_copy_that_differs_is_kept_as_that(store: Store, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    backups.begin(store)
+
+    def differ(before: Fingerprint, after: Fingerprint) -> list[str]:
+        assert before == after
+        return ["echo.memories: 3 rows in the source, 2 in the copy"]
+
+    monkeypatch.setattr(fingerprint, "differences", differ)
+    assert drill.run(store, lambda _: None).differences
+    assert "'differs', 4, 30.0" in asked(cluster)[-1][0]
+
+
+def test_a_store_that_keeps_no_drills_is_told_of_and_the_result_stands(
+    store: Store, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backups.begin(store)
+
+    def create(path: str, body: dict[str, Any], *, manager: str) -> dict[str, Any]:
+        made = Cluster.create(cluster, path, body, manager=manager)
+        if body["kind"] == "Pod" and "drill_ended" in body["spec"]["containers"][0]["env"][0]["value"]:
+            message = "ERROR:  function echo.drill_ended does not exist"
+            terminated = {"state": {"terminated": {"message": message}}}
+            made["status"] = {"phase": "Failed", "containerStatuses": [terminated]}
+        return made
+
+    monkeypatch.setattr(cluster, "create", create)
+    said: list[str] = []
+    assert drill.run(store, said.append).differences == []
+    assert any("does not keep how this drill ended" in line and "does not exist" in line for line in said)
 
 
 def test_what_the_copy_waits_for_is_said_once(store: Store, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,7 +242,7 @@ def test_what_is_no_answer_is_told(store: Store, cluster: Cluster) -> None:
 
 
 def test_the_pod_that_looks_is_a_client_and_verifies(store: Store) -> None:
-    pod = fingerprint.pod(store, "look", "memory", ["SELECT 1", "SELECT 2"])
+    pod = asking.pod(store, "look", "memory", ["SELECT 1", "SELECT 2"])
     assert pod["metadata"]["labels"][names.CLIENT] == "true"
     container = pod["spec"]["containers"][0]
     assert [(one["name"], one["value"]) for one in container["env"]] == [
