@@ -70,12 +70,18 @@ def pin(place: Place, registry: str | None, output: Output, *, check: bool) -> N
 def images(settings: Settings) -> Mapping[str, Image]:
     """What the stack runs that can be pinned."""
     brought = settings.monitoring.enabled and settings.monitoring.mode == "bring"
-    collected = ("collector", "jaeger") if settings.monitoring.collector.jaeger else ("collector",)
+    monitoring = settings.monitoring
+    asked_for = {
+        "collector": monitoring.collector.enabled,
+        "jaeger": monitoring.collector.enabled and monitoring.collector.jaeger,
+        "grafana": monitoring.grafana.enabled,
+        "dcgm-exporter": monitoring.gpu_exporter.enabled and monitoring.gpu_exporter.mode == "bring",
+    }
     return {
         **IMAGES,
         **(MONITORING_IMAGES if brought else {}),
         **(MEMORY_IMAGES if settings.memory.enabled else {}),
-        **{name: ADDON_IMAGES[name] for name in collected if brought and settings.monitoring.collector.enabled},
+        **{name: ADDON_IMAGES[name] for name, asked in asked_for.items() if brought and asked},
     }
 
 

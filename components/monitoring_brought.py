@@ -14,6 +14,8 @@ from components import workload
 from components.monitoring import alertmanager, names, network, operator, prometheus, responder, scrape, tls
 from components.monitoring_collected import Collected
 from components.monitoring_exporters import Exporters
+from components.monitoring_gpus import Gpus
+from components.monitoring_grafana import Shown
 from components.monitoring_parts import MonitoringStackArgs, Parts
 from components.sizes import Size
 from components.versions import image
@@ -34,6 +36,8 @@ class Brought:
         self._elsewhere = sorted({one.namespace for one in monitors} - {parts.namespace})
         self._exporters = Exporters(name, args, parts)
         self._collected = Collected(name, args, parts, self._elsewhere)
+        self._gpus = Gpus(name, args, parts.outer)
+        self.shown = Shown(name, args, parts)
 
     def make(self, monitors: Sequence[scrape.Monitor]) -> list[pulumi.Resource]:
         """Returns the operator first: what it reads can be made once it is there, and goes before it does."""
@@ -50,6 +54,7 @@ class Brought:
         ready: list[pulumi.Resource] = [operated]
         self._exporters.make(self._elsewhere, operated)
         self._collected.make()
+        self._gpus.make()
         if settings.responder.enabled:
             self._responder()
         ready.append(self._alertmanager(operated))
@@ -64,6 +69,7 @@ class Brought:
             operator.SIZE.demand(1),
             *self._exporters.demands(),
             *self._collected.demands(),
+            *self.shown.demands(),
             Size(cpu="20m", cpu_limit="1", memory="64Mi", memory_limit="256Mi", storage="1Gi").demand(4),
         ]
         k8s.core.v1.ResourceQuota(
@@ -117,6 +123,7 @@ class Brought:
             names.OPERATOR: network.policy(o, ingress=[network.near(p, names.OPERATOR_PORT)], egress=to_api),
             **self._exporters.policies(p, to_api),
             **self._collected.policies(p, to_api),
+            **self.shown.policies(p),
         }
         if settings.responder.enabled:
             inbound = [network.near(a, names.RESPONDER_PORT), network.near(p, names.RESPONDER_PORT)]
@@ -180,7 +187,7 @@ class Brought:
             *self._parts.role(names.PROMETHEUS, prometheus.read_rules(own=True)),
             *self._parts.certificate(names.PROMETHEUS),
         ]
-        for namespace in [*self._elsewhere, *self._collected.namespaces]:
+        for namespace in [*self._elsewhere, *self._collected.namespaces, *self._gpus.namespaces]:
             granted += self._parts.role(names.PROMETHEUS, prometheus.read_rules(own=False), namespace=namespace)
         if settings.kubelet:
             granted += self._parts.cluster_role(names.PROMETHEUS, prometheus.kubelet_rules())

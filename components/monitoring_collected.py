@@ -7,17 +7,14 @@ from urllib.parse import urlsplit
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import cluster_baseline as baseline
 from components import workload
 from components.cluster_baseline import Demand
 from components.labels import namespace_labels, selector_labels
 from components.monitoring import collector, jaeger, names, network
+from components.monitoring_node_space import node_space
 from components.monitoring_parts import MonitoringStackArgs, Parts
 from components.versions import image
 from components.workload import wire
-
-_MOST_NODES = 100
-"""Readers: one on every node, and nobody knows how many those will be."""
 
 
 class Collected:
@@ -125,44 +122,24 @@ class Collected:
     def _readers(self) -> None:
         prefix, part = self._prefix, names.LOG_READER
         name = f"{self._name}-logs"
-        called = names.logs_namespace_of(prefix)
-        metadata = baseline.namespace_metadata(prefix, called)
-        # Pod Security lets no pod at a folder of the node but under `privileged`; it is told of all the same.
-        metadata["labels"] = {**metadata["labels"], "pod-security.kubernetes.io/enforce": "privileged"}
-        space = k8s.core.v1.Namespace(f"{name}-namespace", metadata=wire(metadata), opts=self._parts.outer)
-        inside = pulumi.ResourceOptions.merge(self._parts.outer, pulumi.ResourceOptions(depends_on=[space]))
-        parts = Parts(name, self._args, called, self._parts.outer)
-        parts.inside = inside
-        k8s.core.v1.ResourceQuota(
-            f"{name}-quota",
-            metadata=parts.metadata("logs", "quota"),
-            spec=wire(baseline.quota([collector.READER_SIZE.demand(_MOST_NODES)])),
-            opts=inside,
-        )
-        k8s.core.v1.LimitRange(
-            f"{name}-limits",
-            metadata=parts.metadata("logs", "limits"),
-            spec=wire(baseline.limit_range()),
-            opts=inside,
-        )
         space_of = {**namespace_labels(prefix), "kubernetes.io/metadata.name": names.namespace_of(prefix)}
         sends = {
             "namespaceSelector": {"matchLabels": space_of},
             "podSelector": {"matchLabels": names.selector(names.COLLECTOR, prefix)},
         }
-        policies = {
-            "default-deny": baseline.default_deny(),
-            "allow-dns": baseline.allow_dns(),
-            part: network.policy(
-                names.selector(part, prefix),
-                ingress=[{"from": [names.scraper(prefix)], "ports": workload.tcp(names.COLLECTOR_METRICS_PORT)}],
-                egress=[{"to": [sends], "ports": workload.tcp(names.OTLP_PORT)}],
-            ),
-        }
-        for key, spec in policies.items():
-            k8s.networking.v1.NetworkPolicy(
-                f"{name}-network-{key}", metadata=parts.metadata(key, "network"), spec=wire(spec), opts=inside
-            )
+        policy = network.policy(
+            names.selector(part, prefix),
+            ingress=[{"from": [names.scraper(prefix)], "ports": workload.tcp(names.COLLECTOR_METRICS_PORT)}],
+            egress=[{"to": [sends], "ports": workload.tcp(names.OTLP_PORT)}],
+        )
+        parts = node_space(
+            name,
+            self._args,
+            self._parts.outer,
+            called=names.logs_namespace_of(prefix),
+            policies={part: policy},
+            size=collector.READER_SIZE,
+        )
         account = parts.account(part)
         config = self._config(part, parts, collector.CONFIG_KEY, collector.reader_config(prefix))
         k8s.apps.v1.DaemonSet(
@@ -171,7 +148,7 @@ class Collected:
             spec=wire(
                 collector.daemon_set(prefix, image=image("collector", self._args.image_digests), config_map=config)
             ),
-            opts=pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(depends_on=[account])),
+            opts=pulumi.ResourceOptions.merge(parts.inside, pulumi.ResourceOptions(depends_on=[account])),
         )
 
     def _config(self, part: str, parts: Parts, key: str, document: str) -> pulumi.Output[str]:

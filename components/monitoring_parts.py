@@ -12,6 +12,7 @@ from components.cluster import Cluster
 from components.labels import namespace_labels
 from components.metrics_tls import MetricsTls, secret
 from components.monitoring import names, tls
+from components.settings_gpu import GpuPoolSettings
 from components.settings_monitoring import MonitoringSettings
 from components.versions import MONITORING_IMAGES, image
 from components.workload import wire
@@ -49,6 +50,8 @@ class MonitoringStackArgs:
     """Certificates of what is scraped; None for plain HTTP."""
     backups: bool = False
     """Whether its database is backed up."""
+    gpu_pools: Sequence[GpuPoolSettings] = ()
+    """Pools in the cluster whose GPUs are NVIDIA's."""
     models: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     """Server in the cluster to names of its models."""
     storage_class: str | None = None

@@ -9,13 +9,14 @@ import pulumi_kubernetes as k8s
 from components.echo_memory_store import EchoMemoryStore
 from components.fleet import Place
 from components.monitoring import names, network, scrape, tls
-from components.monitoring.dashboards import BOARDS
+from components.monitoring.dashboards import BOARDS, config_map
 from components.monitoring.rules import certificate_facts, rule_groups
 from components.monitoring_brought import Brought
 from components.monitoring_parts import MonitoringStackArgs, Parts, WatchedMemory
 from components.settings import Settings
 from components.settings_monitoring import MonitoringSettings
 from components.workload import wire
+from fit.accelerators import ACCELERATORS
 
 __all__ = ["MonitoringStack", "MonitoringStackArgs", "WatchedMemory"]
 
@@ -45,9 +46,10 @@ class MonitoringStack(pulumi.ComponentResource):
         parts = Parts(name, args, self.namespace, outer)
         own: list[scrape.Monitor] = []
         ready: list[pulumi.Resource] = []
-        if bring:
+        brought = Brought(name, args, parts, monitors) if bring else None
+        if brought is not None:
             own = scrape.own(prefix, args.settings, tls=by_tls)
-            ready = Brought(name, args, parts, monitors).make([*monitors, *own])
+            ready = brought.make([*monitors, *own])
         _openings(name, args, monitors, outer)
         # Without its ConfigMap the operator leaves a monitor out.
         trusted = [*ready[:1], *(_authority(name, parts, called, pem) for called, pem in _trusted(args))]
@@ -67,8 +69,10 @@ class MonitoringStack(pulumi.ComponentResource):
             # An object of its own: it is not known before they are made, and a preview is to show the others.
             facts = pulumi.Output.all(**ends).apply(lambda found: {"groups": [certificate_facts(found)]})
             parts.custom("PrometheusRule", "certificates", facts, after=ready[:1])
-        if args.settings.dashboards:
-            _dashboards(name, parts)
+        boards = _dashboards(name, parts) if args.settings.dashboards else []
+        if brought is not None:
+            # It waits for what it mounts.
+            brought.shown.make([*boards, *trusted])
         port = names.PROMETHEUS_PORT
         scheme = "https" if by_tls else "http"
         host = f"prometheus-operated.{self.namespace}.svc.cluster.local"
@@ -108,6 +112,11 @@ class MonitoringStack(pulumi.ComponentResource):
             memory=_watched(config, memory),
             metrics=place.metrics,
             backups=config.memory.enabled and config.memory.backups.enabled,
+            gpu_pools=[
+                one
+                for one in config.gpu_pools
+                if config.cluster_of(one).name == primary.name and ACCELERATORS[one.accelerator].vendor == "nvidia"
+            ],
             models={server.name: [model.name for model in server.models] for server in here},
             storage_class=place.cluster.storage_class,
             api_server_cidrs=primary.api_server_cidrs,
@@ -178,13 +187,16 @@ def _authority(name: str, parts: Parts, called: str, pem: pulumi.Input[str]) -> 
     )
 
 
-def _dashboards(name: str, parts: Parts) -> None:
+def _dashboards(name: str, parts: Parts) -> list[pulumi.Resource]:
+    made: list[pulumi.Resource] = []
     for board in BOARDS:
-        metadata = parts.metadata(f"dashboard-{board.name}", "dashboards")
+        metadata = parts.metadata(config_map(board), "dashboards")
         metadata["labels"] = {**metadata["labels"], "grafana_dashboard": "1"}
-        k8s.core.v1.ConfigMap(
+        one = k8s.core.v1.ConfigMap(
             f"{name}-dashboard-{board.name}",
             metadata=metadata,
             data={f"{board.name}.json": board.text()},
             opts=parts.inside,
         )
+        made.append(one)
+    return made

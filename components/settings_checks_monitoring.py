@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from components.quantity import parse_bytes
 from components.settings_faults import Fault, listed
 from components.settings_grammar import namespace_faults, object_faults, quantity_faults
-from components.settings_raw import Check, Raw, mapping, maps, texts, twice
+from components.settings_raw import Check, Raw, mapping, maps, pairs, texts, twice
+from fit.accelerators import ACCELERATORS
 from replica_agent.buckets import FIRST_TOKEN_SECONDS, TOKEN_RATES
 from responder.config import ACTS
 
@@ -16,6 +17,8 @@ SEVERITIES = ("critical", "warning", "info")
 _DURATION = re.compile(r"[1-9][0-9]*(h|d|w|y)")
 _SIZE = re.compile(r"[1-9][0-9]*(MB|GB|TB)")
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
+_GRAFANA_KEY = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)+")
+_SECRET_KEY = re.compile(r"(password|secret|secret_key|token|private_key)$")
 _URL = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?")
 
 
@@ -129,10 +132,60 @@ def _exporters(raw: Raw) -> Iterator[Fault]:
     asked = {
         "kubeStateMetrics": found.get("kubeStateMetrics"),
         "probes.enabled": mapping(found.get("probes")).get("enabled"),
+        "gpuExporter.enabled": mapping(found.get("gpuExporter")).get("enabled"),
     }
     for key, value in asked.items():
         if value is True:
             yield Fault(f"monitoring.{key}", "is an exporter that `mode: bring` brings. Leave it out")
+
+
+def _grafana(raw: Raw) -> Iterator[Fault]:
+    monitoring = mapping(raw.get("monitoring"))
+    found = mapping(monitoring.get("grafana"))
+    path = "monitoring.grafana"
+    yield from _url(f"{path}.rootUrl", found.get("rootUrl"))
+    yield from object_faults(f"{path}.credentialsSecret", found.get("credentialsSecret"), "Secret")
+    for place, key, value in pairs(found.get("settings"), f"{path}.settings"):
+        if not _GRAFANA_KEY.fullmatch(key):
+            yield Fault(place, f"`{key}` must be section and key, such as `auth.generic_oauth.enabled`")
+        elif _SECRET_KEY.search(key) and isinstance(value, str) and not value.startswith("$__file{"):
+            yield Fault(
+                place,
+                "is a secret, and whoever reads the plan sees it. Put it into the Secret of `credentialsSecret`, and "
+                "write `$__file{/etc/grafana-credentials/<its key>}` here",
+            )
+    if found.get("enabled") is not True:
+        return
+    if monitoring.get("mode") == "existing":
+        yield Fault(f"{path}.enabled", "needs the Prometheus that `mode: bring` brings. Leave it out")
+    if monitoring.get("dashboards") is False:
+        yield Fault(f"{path}.enabled", "has nothing to show without `monitoring.dashboards`. Leave one of them out")
+
+
+def _gpu_exporter(raw: Raw) -> Iterator[Fault]:
+    found = mapping(mapping(raw.get("monitoring")).get("gpuExporter"))
+    path = "monitoring.gpuExporter"
+    existing = found.get("mode") == "existing"
+    yield from namespace_faults(f"{path}.namespace", found.get("namespace"))
+    if existing and found.get("namespace") is None:
+        yield Fault(f"{path}.namespace", "is required with `mode: existing`: where the exporter's pods are")
+    for key in ("namespace", "labels"):
+        if not existing and key in found:
+            yield Fault(f"{path}.{key}", "is only for `mode: existing`. Leave it out")
+    if existing and "pod" in found:
+        yield Fault(f"{path}.pod", "is about what `mode: bring` brings. Leave it out with `mode: existing`")
+    pools = [one for _, one in maps(raw.get("gpuPools"), "gpuPools")]
+    if found.get("enabled") is True and not existing and not any(map(_nvidia, pools)):
+        yield Fault(
+            f"{path}.enabled",
+            "has no node to run on: `gpuPools` has no pool of NVIDIA's GPUs. Name one there, or the exporter that is "
+            "there already by `mode: existing`",
+        )
+
+
+def _nvidia(pool: Raw) -> bool:
+    card = ACCELERATORS.get(str(pool.get("accelerator")))
+    return card is not None and card.vendor == "nvidia"
 
 
 def _collector(raw: Raw) -> Iterator[Fault]:
@@ -174,4 +227,6 @@ CHECKS: tuple[Check, ...] = (
     _probes,
     _exporters,
     _collector,
+    _grafana,
+    _gpu_exporter,
 )

@@ -1,6 +1,6 @@
 """Monitoring: who brings Prometheus, how long it keeps what, whom Alertmanager tells."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -117,6 +117,32 @@ class CollectorSettings(Section):
     """Bring one, which keeps the latest traces in memory."""
 
 
+class GrafanaSettings(Section):
+    """A Grafana with the stack's dashboards."""
+
+    enabled: bool = False
+    root_url: str | None = None
+    """Under which people see it, where something stands in front of it."""
+    settings: dict[str, str] = Field(default_factory=dict[str, str])
+    """Its own settings, by `section.key`; what is secret is `$__file{/etc/grafana-credentials/<key>}`."""
+    credentials_secret: str | None = None
+    """Secret in the monitoring namespace, mounted at `/etc/grafana-credentials`."""
+
+
+class GpuExporterSettings(Section):
+    """What NVIDIA's DCGM exporter tells of GPUs."""
+
+    enabled: bool = False
+    mode: Literal["bring", "existing"] = "bring"
+    """`existing`: one runs already, such as the GPU operator's."""
+    namespace: str | None = None
+    """`existing`: where its pods are."""
+    labels: dict[str, str] = Field(default_factory=lambda: {"app": "nvidia-dcgm-exporter"})
+    """`existing`: of its pods."""
+    pod: dict[str, Any] = Field(default_factory=dict[str, Any])
+    """`bring`: merged over the pod template, as Kubernetes spells it."""
+
+
 class MonitoringSettings(Section):
     """Monitoring of the stack."""
 
@@ -143,6 +169,8 @@ class MonitoringSettings(Section):
     probes: ProbeSettings = ProbeSettings()
     dashboards: bool = True
     """Put the dashboards into ConfigMaps, where the sidecar of Grafana's chart finds them by their label."""
+    grafana: GrafanaSettings = GrafanaSettings()
+    gpu_exporter: GpuExporterSettings = GpuExporterSettings()
     runbooks: str = "docs/runbooks"
     """Beginning of the address of a runbook: alerts link to `<runbooks>/<alert>.md`."""
     responder: ResponderSettings = ResponderSettings()

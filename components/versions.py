@@ -158,9 +158,13 @@ ADDON_IMAGES: Mapping[str, Image] = MappingProxyType(
         "collector": Image("docker.io/otel/opentelemetry-collector-k8s", "0.140.1"),
         # renovate: datasource=docker depName=docker.io/jaegertracing/jaeger
         "jaeger": Image("docker.io/jaegertracing/jaeger", "2.13.0"),
+        # renovate: datasource=docker depName=docker.io/grafana/grafana
+        "grafana": Image("docker.io/grafana/grafana", "12.4.0"),
+        # renovate: datasource=docker depName=nvcr.io/nvidia/k8s/dcgm-exporter
+        "dcgm-exporter": Image("nvcr.io/nvidia/k8s/dcgm-exporter", "4.6.1-4.8.4-distroless"),
     }
 )
-"""What pods beside ours run, where the settings ask for them; of it the local registry has the last two alone."""
+"""What pods beside ours run, where the settings ask for them; of it the local registry has the collector and Jaeger."""
 
 PINNABLE: Mapping[str, Image] = MappingProxyType({**IMAGES, **MEMORY_IMAGES, **MONITORING_IMAGES, **ADDON_IMAGES})
 """Names that the setting `imageDigests` knows."""

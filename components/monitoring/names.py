@@ -19,6 +19,8 @@ OTLP_PORT = 4318
 COLLECTOR_METRICS_PORT = 8888
 COLLECTOR_HEALTH_PORT = 13133
 JAEGER_PORT = 16686
+GRAFANA_PORT = 3000
+GPU_EXPORTER_PORT = 9400
 
 METRICS_CLIENT = "echorator.dev/metrics-client"
 """A pod with this label set to "true", in one of the stack's namespaces, may ask Prometheus and Alertmanager."""
@@ -33,6 +35,8 @@ KUBE_STATE = "kube-state-metrics"
 COLLECTOR = "collector"
 LOG_READER = "log-reader"
 JAEGER = "jaeger"
+GRAFANA = "grafana"
+GPU_EXPORTER = "gpu-exporter"
 
 
 def namespace_of(prefix: str) -> str:
@@ -43,6 +47,11 @@ def namespace_of(prefix: str) -> str:
 def logs_namespace_of(prefix: str) -> str:
     """Where what reads logs from the nodes runs, and nothing else."""
     return f"{prefix}-logs"
+
+
+def gpus_namespace_of(prefix: str) -> str:
+    """Where what asks the GPUs runs, and nothing else."""
+    return f"{prefix}-gpus"
 
 
 def service_url(part: str, prefix: str, port: int) -> str:

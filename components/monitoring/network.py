@@ -67,7 +67,8 @@ def prometheus_out(
     for one in monitors:
         peer: dict[str, Any] = {"podSelector": {"matchLabels": one.selected}}
         if one.namespace != names.namespace_of(prefix):
-            space = {**namespace_labels(prefix), "kubernetes.io/metadata.name": one.namespace}
+            own = {} if one.foreign else namespace_labels(prefix)
+            space = {**own, "kubernetes.io/metadata.name": one.namespace}
             peer = {"namespaceSelector": {"matchLabels": space}, **peer}
         rules.append({"to": [peer], "ports": workload.tcp(one.port_number)})
     if kubelets:

@@ -5,7 +5,7 @@ from typing import Any
 
 from components import memory_names
 from components.labels import selector_labels
-from components.monitoring import names
+from components.monitoring import gpu_exporter, names
 from components.monitoring import tls as by_tls
 from components.registries import STORE_PORT
 from components.settings_monitoring import MonitoringSettings
@@ -34,6 +34,9 @@ KEPT = {
     # Of these its collectors are chosen already.
     names.NODE_EXPORTER: "node_.*",
     names.BLACKBOX: "blackbox_(exporter_config_last_reload_successful|module_unknown_total)",
+    # Nobody asks for more than whether it is there.
+    names.GRAFANA: "grafana_build_info",
+    names.GPU_EXPORTER: "|".join(counter for counter, _, _ in gpu_exporter.COUNTERS),
 }
 """Part of others to what is kept of the metrics that it has of itself: what rules and dashboards ask, and little more.
 The rest is for those who write these programs."""
@@ -72,6 +75,7 @@ class Monitor:
         honour: what the target says of namespace, pod and container is about others, and counts.
         encrypted: by TLS; None for plain HTTP.
         kept: pattern of the names of metrics; None keeps all.
+        foreign: in a namespace that is not the stack's.
     """
 
     name: str
@@ -84,6 +88,7 @@ class Monitor:
     honour: bool = False
     encrypted: Encrypted | None = None
     kept: str | None = None
+    foreign: bool = False
 
     def spec(self) -> dict[str, Any]:
         """Of the PodMonitor."""
@@ -194,12 +199,24 @@ def own(prefix: str, settings: MonitoringSettings, *, tls: bool = False) -> list
         (names.RESPONDER, names.RESPONDER_PORT, settings.responder.enabled),
         (names.BLACKBOX, names.BLACKBOX_PORT, settings.probes.enabled),
         (names.KUBE_STATE, names.KUBE_STATE_PORT, settings.kube_state_metrics),
+        (names.GRAFANA, names.GRAFANA_PORT, settings.grafana.enabled),
     ):
         if wanted:
             one = part(name, "http", number, names.selector(name, prefix))
             found.append(replace(one, honour=name == names.KUBE_STATE))
+    gpus = settings.gpu_exporter
+    # What it says of namespace, pod and container is about whose GPU it is.
+    exporter = replace(
+        part(names.GPU_EXPORTER, "metrics", names.GPU_EXPORTER_PORT, names.selector(names.GPU_EXPORTER, prefix)),
+        namespace=names.gpus_namespace_of(prefix),
+        honour=True,
+    )
+    if gpus.enabled and gpus.mode == "bring":
+        found.append(exporter)
     if tls:
         found = [_encrypted(one) for one in found]
+    if gpus.enabled and gpus.namespace is not None:
+        found.append(replace(exporter, namespace=gpus.namespace, selected=dict(gpus.labels), foreign=True))
     if settings.collector.enabled:
         port = names.COLLECTOR_METRICS_PORT
         found.append(part(names.COLLECTOR, "metrics", port, names.selector(names.COLLECTOR, prefix)))

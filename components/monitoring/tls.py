@@ -99,7 +99,8 @@ def secured(part: str, pod: dict[str, Any], *arguments: str) -> dict[str, Any]:
     (container,) = pod["containers"]
     probes = {
         name: {**container[name], "httpGet": {**container[name]["httpGet"], "scheme": "HTTPS"}}
-        for name in ("readinessProbe", "livenessProbe")
+        for name in ("readinessProbe", "livenessProbe", "startupProbe")
+        if name in container
     }
     changed = {
         **container,

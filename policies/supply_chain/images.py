@@ -147,6 +147,8 @@ def latest(item: Item, facts: Facts) -> Iterator[Finding]:
                 "quay.io/prometheus-operator/",
                 "docker.io/otel/opentelemetry-collector-k8s",
                 "docker.io/jaegertracing/jaeger",
+                "docker.io/grafana/grafana",
+                "nvcr.io/nvidia/k8s/dcgm-exporter",
             ],
             "Beginnings of registry and path, with the slash at the end.",
         )

@@ -120,6 +120,7 @@ def liveness(item: Item, _: Facts) -> Iterator[Finding]:
             [
                 "blackbox-exporter",
                 "collector",
+                "grafana",
                 "jaeger",
                 "kube-state-metrics",
                 "model-store",

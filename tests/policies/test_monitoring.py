@@ -6,12 +6,13 @@ Not shown: what the operator itself makes of the objects; the local cluster's te
 from __future__ import annotations
 
 import json
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from components.versions import IMAGES, MONITORING_IMAGES
+from components.versions import ADDON_IMAGES, IMAGES, MONITORING_IMAGES
 from policies.context import Context
 from policies.exceptions import load
 from policies.runner import Runner
@@ -34,11 +35,16 @@ COLLECTOR = {
     "traces": {"url": "https://traces.example:4318"},
     "jaeger": True,
 }
-_COLLECTING = "::*-podmonitor-"
+GPU_OPERATOR = {"enabled": True, "mode": "existing", "namespace": "gpu-operator"}
+PARTS = {
+    "collector": ["*-podmonitor-collector", "*-podmonitor-log-reader", "*-logs-"],
+    "gpuExporter": ["*-gpus-"],
+}
+"""Setting to what of the exceptions is about it."""
 EXISTING = {"enabled": True, "mode": "existing", "scraperNamespace": "monitoring", "labels": {"release": "prometheus"}}
 PROD = {
     "echorator:cluster": json.dumps({"storageClass": "encrypted"}),
-    "echorator:imageDigests": json.dumps(dict.fromkeys([*IMAGES, *MONITORING_IMAGES, "collector", "jaeger"], DIGEST)),
+    "echorator:imageDigests": json.dumps(dict.fromkeys([*IMAGES, *MONITORING_IMAGES, *ADDON_IMAGES], DIGEST)),
 }
 
 
@@ -46,7 +52,12 @@ PROD = {
     ("name", "settings", "excused"),
     [
         ("dev", BRING, True),
-        ("prod", {**BRING, "collector": COLLECTOR}, True),
+        (
+            "prod",
+            {**BRING, "collector": COLLECTOR, "grafana": {"enabled": True}, "gpuExporter": {"enabled": True}},
+            True,
+        ),
+        ("prod", {**BRING, "gpuExporter": GPU_OPERATOR}, True),
         ("prod", EXISTING, False),
     ],
 )
@@ -61,11 +72,13 @@ def test_no_violation_but_those_with_an_exception(
     known = {(one.id, one.resource) for one in load()}
     broken = {(one.check.id, f"{one.resource.type}::{one.resource.name}") for one in found if one.resource}
     assert len(broken) == len({str(one) for one in found})
-    operator = {pair for pair in known if pair[1].endswith("::monitoring-prometheus-operator-role")}
-    if "collector" in settings:
-        operator |= {
-            (one, pattern.replace("*", "monitoring"))
-            for one, pattern in known
-            if _COLLECTING in pattern or "*-logs-" in pattern
-        }
-    assert broken == (operator if excused else set())
+    about = ["::monitoring-prometheus-operator-role", *(part for key in settings for part in PARTS.get(key, ()))]
+    if settings.get("gpuExporter") == GPU_OPERATOR:
+        about = [*about[:1], "*-podmonitor-gpu-exporter"]
+    excepted = {pair for pair in known if excused and any(part in pair[1] for part in about)}
+
+    def covers(exception: tuple[str, str], one: tuple[str, str]) -> bool:
+        return exception[0] == one[0] and fnmatchcase(one[1], exception[1])
+
+    assert [one for one in broken if not any(covers(exception, one) for exception in excepted)] == []
+    assert [exception for exception in excepted if not any(covers(exception, one) for one in broken)] == []

@@ -18,4 +18,10 @@ BOARDS: Sequence[Board] = (
 )
 """In the order in which an operator opens them."""
 
-__all__ = ["BOARDS", "Board"]
+
+def config_map(board: Board) -> str:
+    """Name of the ConfigMap that a stack puts it into."""
+    return f"dashboard-{board.name}"
+
+
+__all__ = ["BOARDS", "Board", "config_map"]

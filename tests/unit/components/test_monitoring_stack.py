@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi
@@ -33,16 +33,18 @@ pytestmark = pytest.mark.usefixtures("local_kubeconfig")
 MEMORY = WatchedMemory(store="memory-2", authority="an authority", ends=1_800_000_000)
 
 
-def made(*, parts: Mapping[str, Any] | None = None, **settings: Any) -> Seen:
-    """Register a stack with these monitoring settings; `parts` says what else there is."""
+def made(*, parts: Mapping[str, Any] | None = None, pools: Sequence[Mapping[str, Any]] = (), **settings: Any) -> Seen:
+    """Register a stack with these monitoring settings; `parts` says what else there is, `pools` which GPUs."""
 
     def program() -> None:
         cluster = Cluster("c", ClusterArgs(environment="dev", prefix="team"))
-        whole = validate({"monitoring": {"enabled": True, **settings}, "echo": {"enabled": "echo" in (parts or {})}})
+        raw = {"monitoring": {"enabled": True, **settings}, "echo": {"enabled": "echo" in (parts or {})}}
+        whole = validate({**raw, "gpuPools": list(pools)})
         args = MonitoringStackArgs(
             cluster=cluster,
             settings=whole.monitoring,
             replicas={"chat": 2},
+            gpu_pools=whole.gpu_pools,
             metrics=MetricsTls.of(whole, cluster, parent=None, prefix=""),
             **(parts or {}),
         )
@@ -405,13 +407,14 @@ def asked() -> set[str]:
     return found | {text for board in BOARDS for text in re.findall(r'"expr": "(.*?)(?<!\\\\)"', board.text())}
 
 
-_NAME = re.compile(r"\b(?:prometheus|alertmanager|node|process|blackbox)_\w+")
+_NAME = re.compile(r"\b(?:prometheus|alertmanager|node|process|blackbox|DCGM)_\w+")
 
 
 def test_nothing_is_kept_that_nobody_asks_but_all_that_is_asked() -> None:
     names = {name for text in asked() for name in _NAME.findall(re.sub(r"\{[^}]*\}", "", text))}
-    assert {"prometheus_tsdb_head_series", "alertmanager_alerts", "node_load5", "process_start_time_seconds"} < names
-    seen = kinds(made(**BY_TLS), ":PodMonitor")
+    assert {"prometheus_tsdb_head_series", "alertmanager_alerts", "node_load5", "DCGM_FI_DEV_GPU_TEMP"} < names
+    gpus = {"enabled": True, "mode": "existing", "namespace": "gpu-operator"}
+    seen = kinds(made(**BY_TLS, grafana={"enabled": True}, gpuExporter=gpus), ":PodMonitor")
     patterns: dict[str, str] = {}
     for part in scrape.KEPT:
         (endpoint,) = seen[f"m-podmonitor-{part}"]["spec"]["podMetricsEndpoints"]

@@ -22,6 +22,9 @@ def monitored(**keys: Any) -> dict[str, Any]:
         {"alertmanager": {"receivers": [{"name": "a", "url": "https://h.example/x"}, {"name": "b", "urlSecret": "s"}]}},
         {"alertmanager": {"quiet": {"start": "22:00", "end": "07:00"}, "deadManUrl": "https://alive.example/x"}},
         {"objectives": {"availability": 0.99, "firstTokenSeconds": 10.0, "tokensPerSecond": 2.5}},
+        {"grafana": {"enabled": True, "settings": {"auth.anonymous.enabled": "true"}, "rootUrl": "https://g.example"}},
+        {"grafana": {"settings": {"auth.github.client_secret": "$__file{/etc/grafana-credentials/github}"}}},
+        {"gpuExporter": {"enabled": True, "mode": "existing", "namespace": "gpu-operator"}},
     ],
 )
 def test_legal(keys: dict[str, Any]) -> None:
@@ -45,6 +48,36 @@ def test_legal(keys: dict[str, Any]) -> None:
         (
             {"mode": "existing", "scraperNamespace": "m", "probes": {"enabled": True}},
             "monitoring.probes.enabled: is an exporter that `mode: bring` brings",
+        ),
+        (
+            {"mode": "existing", "scraperNamespace": "m", "grafana": {"enabled": True}},
+            "monitoring.grafana.enabled: needs the Prometheus that `mode: bring` brings",
+        ),
+        (
+            {"dashboards": False, "grafana": {"enabled": True}},
+            "monitoring.grafana.enabled: has nothing to show without `monitoring.dashboards`",
+        ),
+        (
+            {"grafana": {"settings": {"auth.github.client_secret": "abc"}}},
+            "monitoring.grafana.settings.auth.github.client_secret: is a secret, and whoever reads the plan sees it",
+        ),
+        ({"grafana": {"settings": {"enabled": "x"}}}, "`enabled` must be section and key"),
+        ({"gpuExporter": {"enabled": True}}, "has no node to run on: `gpuPools` has no pool of NVIDIA's GPUs"),
+        (
+            {"gpuExporter": {"enabled": True, "mode": "existing"}},
+            "monitoring.gpuExporter.namespace: is required with `mode: existing`",
+        ),
+        (
+            {"gpuExporter": {"namespace": "gpu-operator"}},
+            "monitoring.gpuExporter.namespace: is only for `mode: existing`",
+        ),
+        (
+            {
+                "mode": "existing",
+                "scraperNamespace": "m",
+                "gpuExporter": {"enabled": True, "mode": "existing", "namespace": "gpu-operator"},
+            },
+            "monitoring.gpuExporter.enabled: is an exporter that `mode: bring` brings",
         ),
         ({"prometheus": {"replicas": 4}}, "must be a whole number from 1 to 3, not 4"),
         ({"remoteWrite": [{"url": "https://u:p@x.example"}]}, "monitoring.remoteWrite[0].url: must be http"),
