@@ -27,8 +27,9 @@ _SEGMENTS = 5
 """More than the alert lets wait."""
 
 
-def test_the_database_is_seen(drill: Drill) -> None:
-    """By TLS, through its own opening, and each panel of its dashboard finds series."""
+def test_the_database_is_seen(drill: Drill, place: Store) -> None:
+    """By TLS, through its own opening, and each panel of its dashboard finds series once a restore was tried out."""
+    assert drills.run(place, print).differences == []
     wanted = f"memory-database/{_DATABASE}"
     wait_for("the database is asked", lambda: drill.prometheus.targets().get(wanted) == "up", 180)
     assert drill.prometheus.schemes()["memory-database"] == {"https"}
@@ -76,7 +77,7 @@ def test_a_restore_that_is_tried_out_fails(hurrying: Drill, place: Store, monkey
         assert drills.run(place, print).differences == []
 
     hurrying.case("a restore is tried out and fails", "DrillFailed", fail, succeed)
-    assert [one.outcome for one in record.latest(place)] == ["good", "failed"]
+    assert [one.outcome for one in record.latest(place)][:2] == ["good", "failed"]
 
 
 def gateway(drill: Drill, replicas: int) -> None:

@@ -55,6 +55,17 @@ def test_all_count(tmp_path: Path, capfd: pytest.CaptureFixture[str], wrong: str
     assert ("this one alone" in shown.out) is (wrong == "others")
 
 
+def test_the_lane_that_takes_the_longest_goes_first(tmp_path: Path) -> None:
+    for lane in ("cluster", "server", "others"):
+        # Time for the lane to be told how nice it is.
+        nice = "__import__('time').sleep(1) or __import__('os').getpriority(0, 0)"
+        run(tmp_path, **{lane: f"pathlib.Path('{lane}').write_text(str({nice}))"})
+    mine = os.getpriority(os.PRIO_PROCESS, 0)
+    found = {lane: int((tmp_path / lane).read_text()) - mine for lane in ("cluster", "server", "others")}
+    assert found["cluster"] == 0
+    assert found["server"] == found["others"] > 0
+
+
 def test_what_passes_alone_is_named(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "once").touch()
     # Fails the first time, and takes the reason away.
