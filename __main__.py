@@ -2,12 +2,13 @@
 
 import pulumi
 
-from components import echo_memory_store, quiet_waiting, settings
+from components import echo_memory_store, quiet_waiting
 from components.echo_memory_store import EchoMemoryStore
 from components.echo_service import EchoService, EchoServiceArgs
 from components.fleet import Fleet
 from components.monitoring_stack import MonitoringStack
 from components.placed_servers import place_server
+from components.settings import stack as settings
 
 quiet_waiting.install()
 config = settings.load()

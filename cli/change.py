@@ -20,7 +20,7 @@ from cli.stack_file import StackFile
 from cli.update import Heard, preview, update
 from cli.view import View
 from components.kube_api import KubeApi
-from components.settings import Settings
+from components.settings.stack import Settings
 
 WORTH_LISTING = 40
 """Steps of a preview that are shown one by one; of more only the first ones are."""

@@ -49,7 +49,7 @@ def _failure(error: Exception) -> CliError | None:  # noqa: PLR0911
     from cli.yaml_text import EditError  # noqa: PLC0415
     from components.kube_api import KubeApiError, KubeUnreachableError  # noqa: PLC0415
     from components.kube_context import KubeContextError  # noqa: PLC0415
-    from components.settings import SettingsError  # noqa: PLC0415
+    from components.settings.stack import SettingsError  # noqa: PLC0415
     from ollama import OllamaError  # noqa: PLC0415
     from toolchain.session import NotUpError  # noqa: PLC0415
     from toolchain.stack.pulumi import PulumiError  # noqa: PLC0415

@@ -19,8 +19,8 @@ from components.kube_context import KubeContext
 from components.labels import PART_OF
 from components.pod_proxy import PodProxy
 from components.reach import agents
-from components.settings import Settings
-from components.settings_server import ServerSettings
+from components.settings.server import ServerSettings
+from components.settings.stack import Settings
 from ollama import OllamaClient, OllamaError, observe
 from ollama.names import ModelName
 from replica_agent.ports import AGENT_PORT

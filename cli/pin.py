@@ -15,7 +15,7 @@ from cli.place import Place
 from cli.render import diff_lines
 from cli.stack_file import CONFIG, PREFIX, StackFile
 from components.kube_context import KubeContextError
-from components.settings import Settings
+from components.settings.stack import Settings
 from components.versions import ADDON_IMAGES, IMAGES, MEMORY_IMAGES, MONITORING_IMAGES, Image
 from toolchain.local import REGISTRY_FORWARD, known_node
 from toolchain.node import ports

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from cli.exits import CliError, Exit
 from components.kube_context import KubeContext, kubeconfig_paths, load
-from components.settings import Settings
+from components.settings.stack import Settings
 from toolchain import paths
 from toolchain.session import Session
 from toolchain.stack.environment import StackEnvironment

@@ -11,8 +11,8 @@ from typing import Any, cast
 
 from cli.exits import CliError, Exit, UsageError
 from cli.yaml_text import EditError, YamlText
-from components.settings import Settings, SettingsError, validate
-from components.settings_faults import Fault
+from components.settings.faults import Fault
+from components.settings.stack import Settings, SettingsError, validate
 
 PREFIX = "echorator:"
 CONFIG = "config"

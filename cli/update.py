@@ -22,7 +22,7 @@ from cli.output import Output
 from cli.transfers import Transfers
 from cli.watch import Watch
 from components.kube_context import KubeContext
-from components.settings import Settings
+from components.settings.stack import Settings
 
 REFRESH_S = 0.25
 SAME_S = 1.0

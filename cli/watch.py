@@ -14,8 +14,8 @@ from cli.transfers import Transfers
 from components.kube_api import KubeApiError, KubeUnreachableError
 from components.kube_context import KubeContext
 from components.pod_proxy import PodProxy
-from components.settings import Settings
-from components.settings_server import ServerSettings
+from components.settings.server import ServerSettings
+from components.settings.stack import Settings
 from ollama import OllamaError
 
 EVERY_S = 0.7

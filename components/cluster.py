@@ -10,7 +10,7 @@ import pulumi_kubernetes as k8s
 from components import cluster_baseline as baseline
 from components import kube_context, storage_classes
 from components.secrets_at_rest_provider import SecretsAtRest
-from components.settings_cluster import StorageSettings
+from components.settings.cluster import StorageSettings
 from components.workload import wire
 
 

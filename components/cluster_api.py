@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.cluster_api_infrastructure import INFRASTRUCTURES, Infrastructure
-from components.settings_cluster_api import MachineSettings, MadeClusterSettings, WorkerSettings
+from components.settings.cluster_api import MachineSettings, MadeClusterSettings, WorkerSettings
 
 Object = dict[str, Any]
 

@@ -11,7 +11,7 @@ from components import cluster_api, kube_context
 from components.cluster import provider
 from components.cluster_baseline import object_labels
 from components.labels import namespace_labels
-from components.settings_cluster_api import MadeClusterSettings
+from components.settings.cluster_api import MadeClusterSettings
 
 _KEY_BYTES = 32
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from components.settings_cluster_api import MachineSettings, MadeClusterSettings
+from components.settings.cluster_api import MachineSettings, MadeClusterSettings
 
 Spec = dict[str, Any]
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from components import kube_context
 from components.kube_context import KubeContextError
-from components.settings_checks_clusters import each
-from components.settings_faults import Fault
-from components.settings_raw import Raw, mapping
+from components.settings.checks.clusters import each
+from components.settings.faults import Fault
+from components.settings.raw import Raw, mapping
 
 
 def faults(raw: Raw) -> Iterator[Fault]:

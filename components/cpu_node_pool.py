@@ -10,8 +10,8 @@ from components import gpu_pool_objects
 from components.cluster import Cluster
 from components.gpu_pools import POOL_LABEL
 from components.labels import labels
-from components.settings import Settings
-from components.settings_cpu import CpuPoolSettings
+from components.settings.cpu import CpuPoolSettings
+from components.settings.stack import Settings
 from components.workload import wire
 
 

@@ -7,21 +7,25 @@ from typing import Any, Literal
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import memory_backup, memory_operator_objects, memory_queries, memory_rotation, workload
-from components import memory_gateway_objects as gateway
-from components import memory_names as names
-from components import memory_postgres_objects as postgres
-from components import memory_redis_objects as redis
-from components import memory_schema_objects as schema
+from components import workload
 from components.certificates_resource import Certificates
 from components.cluster import Cluster
 from components.cluster_baseline import Demand
-from components.memory_namespace import MemoryNamespace
-from components.memory_operator import MemoryOperator
-from components.memory_parts import Login, MemoryParts
-from components.memory_schema import MemorySchema
-from components.settings import Settings
-from components.settings_memory import MemorySettings
+from components.memory import backup as memory_backup
+from components.memory import gateway_objects as gateway
+from components.memory import names
+from components.memory import operator_objects as memory_operator_objects
+from components.memory import postgres_objects as postgres
+from components.memory import queries as memory_queries
+from components.memory import redis_objects as redis
+from components.memory import rotation as memory_rotation
+from components.memory import schema_objects as schema
+from components.memory.namespace import MemoryNamespace
+from components.memory.operator import MemoryOperator
+from components.memory.parts import Login, MemoryParts
+from components.memory.schema import MemorySchema
+from components.settings.memory import MemorySettings
+from components.settings.stack import Settings
 from components.versions import image
 
 _API = "postgresql.cnpg.io/v1"

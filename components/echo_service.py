@@ -11,9 +11,9 @@ import pulumi_random as random
 from components import echo_service_objects as objects
 from components import workload
 from components.cluster import Cluster
-from components.settings import Settings
-from components.settings_echo import EchoSettings
-from components.settings_server import ServerSettings
+from components.settings.echo import EchoSettings
+from components.settings.server import ServerSettings
+from components.settings.stack import Settings
 from components.versions import image
 from components.workload import wire
 from echo.ports import MAIN_PORT, OLLAMA_PORT

@@ -7,15 +7,16 @@ from fractions import Fraction
 from typing import Any
 from urllib.parse import urlsplit
 
-from components import memory_names, pod_security, workload
 from components import ollama_server_objects as ollama
+from components import pod_security, workload
 from components.cluster_baseline import Demand
 from components.labels import ECHO_CLIENT, OLLAMA_CLIENT, labels, namespace_labels, selector_labels
+from components.memory import names as memory_names
 from components.monitoring import tls
 from components.monitoring.scrape import ECHO
 from components.quantity import parse_bytes, parse_cpu
-from components.settings_echo import EchoSettings
-from components.settings_server import ServerSettings
+from components.settings.echo import EchoSettings
+from components.settings.server import ServerSettings
 from components.sizes import Size
 from components.versions import ECHO_TAG
 from echo.auth.keys import KeyFile

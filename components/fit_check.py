@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Literal
 from components import sizes
 from components.gpu_pools import Pool, choose, pool_of
 from components.quantity import parse_bytes
-from components.settings_faults import Fault, listed
-from components.settings_models import FactsSettings, ModelSettings
-from components.settings_server import OllamaSettings, ServerSettings
+from components.settings.faults import Fault, listed
+from components.settings.models import FactsSettings, ModelSettings
+from components.settings.server import OllamaSettings, ServerSettings
 from fit import Facts, Room, Serving, Verdict, check, library, suggestions
 from fit.memory import GPU_RESERVE, PROCESS
 from fit.room import size as told
@@ -17,7 +17,7 @@ from ollama.errors import ConfigurationError
 from ollama.names import DEFAULT_HOST, DEFAULT_NAMESPACE, ModelName
 
 if TYPE_CHECKING:
-    from components.settings import Settings
+    from components.settings.stack import Settings
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,9 +21,9 @@ from components.cluster_api_cluster import ManagedCluster, ManagedClusterArgs
 from components.gpu_pools import Placement
 from components.metrics_tls import MetricsTls
 from components.model_store import ModelStore, ModelStoreArgs
-from components.settings import Settings
-from components.settings_cluster import SHORT_NAME, ListedClusterSettings
-from components.settings_server import ServerSettings
+from components.settings.cluster import SHORT_NAME, ListedClusterSettings
+from components.settings.server import ServerSettings
+from components.settings.stack import Settings
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 from components.gpu_pools import taints_of
 from components.ollama_pod_merge import merged
 from components.pod_security import CONTAINER
-from components.settings_gpu import GpuPoolSettings
+from components.settings.gpu import GpuPoolSettings
 from components.versions import image
 from fit.accelerators import ACCELERATORS
 

@@ -15,8 +15,8 @@ from components.cluster import Cluster
 from components.gpu_pools import Pool, global_name, labels_of, pool_of, taints_of
 from components.labels import labels, selector_labels
 from components.node_taints import NodeTaints
-from components.settings import Settings
-from components.settings_gpu import GpuPoolSettings
+from components.settings.gpu import GpuPoolSettings
+from components.settings.stack import Settings
 from components.workload import wire
 
 _SKIP_AWAIT = {"pulumi.com/skipAwait": "true"}

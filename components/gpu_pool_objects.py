@@ -5,7 +5,7 @@ from typing import Any
 
 from components.gpu_pools import Pool, labels_of, nodes_of, profile_of, taints_of
 from components.node_taints import spelled
-from components.settings_gpu import (
+from components.settings.gpu import (
     ClusterApiSettings,
     GpuPoolSettings,
     KarpenterSettings,

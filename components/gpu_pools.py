@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from components.quantity import parse_bytes
-from components.settings_gpu import GpuPoolSettings, TaintSettings
+from components.settings.gpu import GpuPoolSettings, TaintSettings
 from fit.accelerators import ACCELERATORS, RESOURCES
 
 POOL_LABEL = "echorator.dev/pool"

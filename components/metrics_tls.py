@@ -11,7 +11,7 @@ from components.certificates_resource import Certificates
 from components.cluster import Cluster
 from components.labels import namespace_labels
 from components.monitoring import names, scrape, tls
-from components.settings import Settings
+from components.settings.stack import Settings
 
 
 @dataclass(frozen=True)

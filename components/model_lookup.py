@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from components.fit_check import facts_of, pulled_name
 from components.registries import PUSHED_HOST
-from components.settings_models import LookedUp
+from components.settings.models import LookedUp
 from fit import gguf
 from fit.facts import Facts
 from model_store.config import UpstreamConfig
@@ -32,9 +32,9 @@ from model_store.upstream import EndpointFailedError, Upstream
 from ollama.names import ModelName
 
 if TYPE_CHECKING:
-    from components.settings import Settings
-    from components.settings_models import ModelSettings
-    from components.settings_server import ServerSettings
+    from components.settings.models import ModelSettings
+    from components.settings.server import ServerSettings
+    from components.settings.stack import Settings
 
 CREDENTIALS = "ECHORATOR_REGISTRY_CREDENTIALS"
 """Folder with one folder for each private registry, by its host; in it the files `username` and `password`."""

@@ -5,14 +5,15 @@ from typing import Any, TypedDict, cast
 
 import pulumi
 
-from components import cluster_contexts, echo_memory_store, settings
+from components import cluster_contexts, echo_memory_store
 from components.echo_memory_store import EchoMemoryStore
 from components.echo_service import EchoService, EchoServiceArgs
 from components.fleet import Fleet
 from components.monitoring_stack import MonitoringStack
 from components.placed_servers import place_server
-from components.settings import SettingsError
-from components.settings_faults import Fault
+from components.settings import stack as settings
+from components.settings.faults import Fault
+from components.settings.stack import SettingsError
 
 
 class ModelServersArgs(TypedDict, total=False):

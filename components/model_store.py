@@ -12,7 +12,7 @@ from components import model_store_objects as objects
 from components import workload
 from components.cluster import Cluster
 from components.registries import STORE_PORT, STORE_SERVICE, UPLOAD_SECRET, alias_of
-from components.settings_store import CollectSettings, UpstreamSettings
+from components.settings.store import CollectSettings, UpstreamSettings
 from components.versions import image
 from components.wanted_models import Kept
 from components.workload import wire

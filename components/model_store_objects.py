@@ -12,7 +12,7 @@ from components.monitoring import tls
 from components.monitoring.scrape import STORE
 from components.quantity import parse_bytes
 from components.registries import PUSHED_HOST, STORE_PORT, UPLOAD_SECRET, alias_of
-from components.settings_store import CollectSettings, UpstreamSettings
+from components.settings.store import CollectSettings, UpstreamSettings
 from components.sizes import Size
 from components.versions import RUNTIME_TAG
 from components.wanted_models import Kept

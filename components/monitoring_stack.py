@@ -10,11 +10,11 @@ from components.echo_memory_store import EchoMemoryStore
 from components.fleet import Place
 from components.monitoring import names, network, scrape, tls
 from components.monitoring.dashboards import BOARDS, config_map
+from components.monitoring.register.brought import Brought
+from components.monitoring.register.parts import MonitoringStackArgs, Parts, WatchedMemory
 from components.monitoring.rules import certificate_facts, rule_groups
-from components.monitoring_brought import Brought
-from components.monitoring_parts import MonitoringStackArgs, Parts, WatchedMemory
-from components.settings import Settings
-from components.settings_monitoring import MonitoringSettings
+from components.settings.monitoring import MonitoringSettings
+from components.settings.stack import Settings
 from components.workload import wire
 from fit.accelerators import ACCELERATORS
 

@@ -6,7 +6,7 @@ import pulumi
 from pulumi.dynamic import Resource
 
 from components.node_taints_provider import NodeTaintsProvider
-from components.settings_gpu import TaintSettings
+from components.settings.gpu import TaintSettings
 
 
 class NodeTaints(Resource, module="echorator", name="NodeTaints"):

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from components import workload
-from components.settings_server import AcmeSettings, IngressSettings
+from components.settings.server import AcmeSettings, IngressSettings
 
 _SOLVER = {"acme.cert-manager.io/http01-solver": "true"}
 """Label that cert-manager gives the pods that prove."""

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from components.quantity import parse_bytes
-from components.settings_server import OllamaSettings
+from components.settings.server import OllamaSettings
 from components.versions import OLLAMA_VERSION
 
 Version = tuple[int, int, int]

@@ -3,7 +3,7 @@
 from typing import Any
 
 from components import ollama_certificates, workload
-from components.settings_server import ExposeSettings, GatewaySettings, IngressSettings
+from components.settings.server import ExposeSettings, GatewaySettings, IngressSettings
 from replica_agent.ports import GATE_PORT
 
 SKIP_AWAIT = {"pulumi.com/skipAwait": "true"}

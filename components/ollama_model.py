@@ -9,7 +9,7 @@ from pulumi.dynamic import Resource
 from components.cluster import Cluster
 from components.ollama_model_provider import OllamaModelProvider
 from components.ollama_server import OllamaServer
-from components.settings_server import ReachSettings, ServerSettings
+from components.settings.server import ReachSettings, ServerSettings
 from ollama.document import Recipe, WantedDocument, WantedEntry, fingerprint
 from ollama.order import bases_first
 from ollama.state import wanted_of

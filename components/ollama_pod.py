@@ -9,7 +9,7 @@ from components.gpu_pools import CLAIM, Placement, claim_template_name
 from components.ollama_environment import environment
 from components.ollama_pod_merge import merged
 from components.ollama_volumes import Role
-from components.settings_server import EnvironmentSettings, OllamaSettings, PodSettings, TolerationSettings
+from components.settings.server import EnvironmentSettings, OllamaSettings, PodSettings, TolerationSettings
 from components.sizes import Size
 from components.versions import image
 from replica_agent.ports import AGENT_PORT

@@ -8,8 +8,8 @@ import pulumi
 
 from components.cluster import Cluster
 from components.gpu_pools import Placement
-from components.settings_scaling import ScalingSettings
-from components.settings_server import ExposeSettings, OllamaSettings, PodSettings, ServerSettings, VolumeSettings
+from components.settings.scaling import ScalingSettings
+from components.settings.server import ExposeSettings, OllamaSettings, PodSettings, ServerSettings, VolumeSettings
 from components.sizes import Size
 from components.wanted_models import claims
 from ollama.document import WantedDocument

@@ -9,7 +9,7 @@ import pulumi
 from components import ollama_expose, ollama_volumes, workload
 from components.labels import OLLAMA_CLIENT, labels, namespace_labels, selector_labels
 from components.registries import STORE_PORT
-from components.settings_server import ExposeSettings, VolumeSettings
+from components.settings.server import ExposeSettings, VolumeSettings
 from components.versions import OLLAMA_VERSION
 from replica_agent.ports import AGENT_PORT, GATE_PORT
 

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from components import workload
 from components.ollama_environment import HOME
-from components.settings_server import VolumeSettings
+from components.settings.server import VolumeSettings
 
 MODELS = f"{HOME}/models"
 

@@ -9,8 +9,8 @@ from components import echo_service_objects, sizes, wanted_models
 from components.fleet import Fleet
 from components.ollama_model import OllamaModel, bring
 from components.ollama_server import OllamaServer, OllamaServerArgs
-from components.settings import Settings
-from components.settings_server import ServerSettings
+from components.settings.server import ServerSettings
+from components.settings.stack import Settings
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from typing import Any
 from components import fit_check
 from components.cpu_node_pool import selector_of
 from components.gpu_pools import POOL_LABEL, Placement, Pool
-from components.settings import Settings
-from components.settings_server import ServerSettings
+from components.settings.server import ServerSettings
+from components.settings.stack import Settings
 
 CLASS_LABEL = "echorator.dev/class"
 """Whoever runs the nodes may label some `echorator.dev/class: echo` (much memory) or `small`: pods prefer those."""

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from components.settings_scaling import ScalingSettings
+from components.settings.scaling import ScalingSettings
 
 CONTAINER = "ollama"
 """Whose CPU and memory count: the agent beside it is small, and would water the figures down."""

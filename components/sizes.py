@@ -7,7 +7,7 @@ from typing import Any
 
 from components.cluster_baseline import Demand
 from components.quantity import parse_bytes, parse_cpu
-from components.settings_server import ServerSettings
+from components.settings.server import ServerSettings
 
 GPU_RESOURCE = "nvidia.com/gpu"
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from components.settings_cluster import StorageSettings
+from components.settings.cluster import StorageSettings
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,8 +6,8 @@ from pathlib import PurePosixPath
 
 from components.ollama_agent import SOURCES
 from components.registries import is_loopback, through_store
-from components.settings_models import FilesSettings, ModelSettings
-from components.settings_server import ServerSettings
+from components.settings.models import FilesSettings, ModelSettings
+from components.settings.server import ServerSettings
 from ollama.document import Message, Pull, Recipe, WantedDocument, WantedEntry
 from ollama.names import ModelName
 

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
-from components.memory_manifest import KEPT
+from components.memory.manifest import KEPT
 from toolchain import catalog, extras, monitoring, paths
 from toolchain.build import progress
 from toolchain.build.builder import Builder

@@ -9,8 +9,8 @@ from typing import Any
 
 from cli.exits import CliError
 from cli.memory.place import Store, wait_for
-from components import memory_names as names
 from components import pod_security
+from components.memory import names
 from components.versions import image
 
 LIMIT_S = 900.0

@@ -12,7 +12,7 @@ from typing import Any
 from cli.exits import CliError
 from cli.memory import gateway
 from cli.memory.place import Store, items, wait_for
-from components import memory_names as names
+from components.memory import names
 
 LIMIT_S = 3600.0
 BEGIN_LIMIT_S = 300.0

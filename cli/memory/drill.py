@@ -16,12 +16,12 @@ from cli.memory.fingerprint import Fingerprint
 from cli.memory.place import Store, items, wait_for
 from cli.memory.record import Drilled
 from cli.phases import condition
-from components import memory_backup
-from components import memory_names as names
-from components import memory_postgres_objects as postgres
 from components.kube_api import KubeApiError, KubeUnreachableError
+from components.memory import backup as memory_backup
+from components.memory import names
+from components.memory import postgres_objects as postgres
 from components.quantity import parse_cpu
-from components.settings_memory import RecoverySettings
+from components.settings.memory import RecoverySettings
 
 RESTORE_LIMIT_S = 3600.0
 _CPU = "100m"

@@ -6,7 +6,7 @@ from typing import Any
 
 from cli.exits import CliError
 from cli.memory.place import Store, wait_for
-from components import memory_names as names
+from components.memory import names
 
 POD = f"{names.GATEWAY}-0"
 LIMIT_S = 120.0

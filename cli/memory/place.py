@@ -11,9 +11,9 @@ from typing import Any, TypeVar, cast
 from cli.exits import CliError, Exit, UsageError
 from cli.place import Place
 from cli.stack_file import StackFile
-from components import memory_names as names
 from components.kube_api import KubeApi
-from components.settings import Settings
+from components.memory import names
+from components.settings.stack import Settings
 
 T = TypeVar("T")
 MANAGER = "echorator"

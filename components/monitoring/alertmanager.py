@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from components import workload
 from components.monitoring import names, tls
 from components.monitoring.prometheus import pods
-from components.settings_monitoring import AlertmanagerSettings, QuietSettings, ReceiverSettings
+from components.settings.monitoring import AlertmanagerSettings, QuietSettings, ReceiverSettings
 from components.sizes import Size
 
 CONFIG_SECRET = "alertmanager-routes"  # noqa: S105

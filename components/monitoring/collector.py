@@ -10,7 +10,7 @@ from typing import Any
 
 from components import pod_security, workload
 from components.monitoring import names
-from components.settings_monitoring import CollectorSettings, DestinationSettings
+from components.settings.monitoring import CollectorSettings, DestinationSettings
 from components.sizes import Size
 
 SIZE = Size(cpu="20m", cpu_limit="500m", memory="128Mi", memory_limit="256Mi", storage="0")

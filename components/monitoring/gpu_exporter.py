@@ -5,7 +5,7 @@ from typing import Any
 from components import pod_security
 from components.gpu_pools import runtime_class_of, selector_of, taints_of
 from components.monitoring import names
-from components.settings_gpu import GpuPoolSettings
+from components.settings.gpu import GpuPoolSettings
 from components.sizes import Size
 
 SIZE = Size(cpu="20m", cpu_limit="500m", memory="128Mi", memory_limit="512Mi", storage="0")

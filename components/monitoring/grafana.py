@@ -8,7 +8,7 @@ import yaml
 
 from components import pod_security, workload
 from components.monitoring import names, tls
-from components.settings_monitoring import GrafanaSettings
+from components.settings.monitoring import GrafanaSettings
 from components.sizes import Size
 
 SIZE = Size(cpu="50m", cpu_limit="1", memory="192Mi", memory_limit="512Mi", storage="0")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from components.settings_monitoring import ObjectiveSettings
+from components.settings.monitoring import ObjectiveSettings
 
 WINDOWS = ("5m", "30m", "1h", "2h", "6h", "1d", "3d")
 LEAST_REQUESTS = 10

@@ -11,7 +11,7 @@ import yaml
 from components import pod_security, workload
 from components.labels import OLLAMA_CLIENT, namespace_labels
 from components.monitoring import names, tls
-from components.settings_monitoring import ProbeSettings
+from components.settings.monitoring import ProbeSettings
 from components.sizes import Size
 from replica_agent.ports import GATE_PORT
 

@@ -8,7 +8,7 @@ from components import pod_security, workload
 from components.cluster_baseline import Demand
 from components.monitoring import names, tls
 from components.quantity import format_bytes, parse_bytes
-from components.settings_monitoring import PrometheusSettings, RemoteWriteSettings
+from components.settings.monitoring import PrometheusSettings, RemoteWriteSettings
 from components.sizes import Size
 
 KUBELET_SECRET = "prometheus-kubelets"  # noqa: S105

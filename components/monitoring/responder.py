@@ -5,7 +5,7 @@ from typing import Any
 
 from components import pod_security
 from components.monitoring import names, tls
-from components.settings_monitoring import ResponderSettings
+from components.settings.monitoring import ResponderSettings
 from components.sizes import Size
 from responder.config import ResponderConfig
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 import yaml
 
 from components.monitoring import objectives
-from components.settings_monitoring import MonitoringSettings
+from components.settings.monitoring import MonitoringSettings
 from components.versions import ROOT
 
 FOLDER = Path(__file__).parent / "rule_files"

@@ -3,12 +3,12 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from components import memory_names
 from components.labels import selector_labels
+from components.memory import names as memory_names
 from components.monitoring import gpu_exporter, names
 from components.monitoring import tls as by_tls
 from components.registries import STORE_PORT
-from components.settings_monitoring import MonitoringSettings
+from components.settings.monitoring import MonitoringSettings
 from echo.ports import INTERNAL_PORT
 from replica_agent.ports import AGENT_PORT, METRICS_PORT
 

@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 
-from components import fit_check, ollama_pod, settings, sizes
+from components import fit_check, ollama_pod, sizes
 from components import ollama_server_objects as objects
 from components.ollama_pod import PodPlan
 from components.placement import placements
+from components.settings import stack as settings
 from tests.simulated.cluster import simulated
 from tests.simulated.nodes import NODES, node, ready
 from tests.support.kube import Kube, wait_for

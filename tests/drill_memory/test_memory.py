@@ -12,7 +12,7 @@ from cli.exits import CliError
 from cli.memory import drill as drills
 from cli.memory import record
 from cli.memory.place import Store
-from components import memory_names as names
+from components.memory import names
 from tests.drill.bed import Drill
 from tests.drill.pictures import keep
 from tests.support.kube import wait_for

@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 
 from cli.memory.record import LIST, Drilled, statement
-from components.memory_queries import QUERIES
+from components.memory.queries import QUERIES
 from echo.driver import Connection, connect
 from tests.memory.conftest import Urls
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from cli.memory.place import Store
-from components import memory_names as names
+from components.memory import names
 from tests.faults.table import Table
 from tests.support import prepared
 from tests.support.kube import Kube

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import pytest
 
 from cli.exits import Exit
-from components import memory_names as names
+from components.memory import names
 from tests.faults.table import Table
 from tests.memory_store.conftest import settings
 from tests.memory_store.remembering import HELD, remember

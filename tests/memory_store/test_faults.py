@@ -14,7 +14,7 @@ import pytest
 from cli.exits import CliError
 from cli.memory import backups
 from cli.memory.place import Store
-from components import memory_names as names
+from components.memory import names
 from tests.faults.table import Table
 from tests.memory_store.crashing import crash
 from tests.memory_store.remembering import HELD, remember

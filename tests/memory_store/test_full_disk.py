@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from components import memory_names as names
+from components.memory import names
 from tests.faults.table import Table
 from tests.memory_store.conftest import settings
 from tests.memory_store.test_faults import LOAD, WRITERS

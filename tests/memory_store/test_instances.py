@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from components import memory_names as names
+from components.memory import names
 from tests.faults.table import Table
 from tests.memory_store.conftest import settings
 from tests.memory_store.crashing import crash

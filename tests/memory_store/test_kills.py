@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from components import memory_schema_objects as schema
+from components.memory import schema_objects as schema
 from echo.migrations import LATEST
 from tests.faults.table import Table
 from tests.memory_store.remembering import remember

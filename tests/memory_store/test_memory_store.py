@@ -10,7 +10,7 @@ import json
 
 import pytest
 
-from components import memory_names as names
+from components.memory import names
 from echo.migrations import LATEST
 from tests.memory_store.conftest import settings
 from tests.support.kube import Kube, wait_for

@@ -16,9 +16,10 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.__main__ import app
-from components import fit_check, settings
+from components import fit_check
 from components.model_lookup import CREDENTIALS
-from components.settings import Settings, SettingsError
+from components.settings import stack as settings
+from components.settings.stack import Settings, SettingsError
 from components.versions import ROOT
 from tests.model_store.harness import Model, make_model, push
 from tests.model_store.test_private import PASSWORD, USER, GuardedRegistry, guarded, secret

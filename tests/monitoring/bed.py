@@ -16,9 +16,9 @@ import httpx
 import yaml
 
 from cli.memory.record import Drilled, statement
-from components import memory_queries
+from components.memory import queries as memory_queries
 from components.monitoring import alertmanager
-from components.settings_monitoring import AlertmanagerSettings
+from components.settings.monitoring import AlertmanagerSettings
 from echo.driver import connect
 from tests.monitoring.rule_files import write
 from tests.support.exporter import serve

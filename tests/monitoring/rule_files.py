@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from components.monitoring.rules import certificate_facts, rule_groups
-from components.settings_monitoring import MonitoringSettings
+from components.settings.monitoring import MonitoringSettings
 
 SOON = "a::soon"
 LATE = int(dt.datetime(2999, 1, 1, tzinfo=dt.UTC).timestamp())

@@ -18,7 +18,7 @@ import pytest
 
 from components.monitoring.dashboards import BOARDS
 from components.monitoring.exporters import node_exporter
-from components.settings_monitoring import AlertmanagerSettings
+from components.settings.monitoring import AlertmanagerSettings
 from echo.auth.keys import digest
 from tests.echo.harness import Echo, new_key
 from tests.model_store.harness import Store

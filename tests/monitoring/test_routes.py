@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from components.monitoring import alertmanager
-from components.settings_monitoring import AlertmanagerSettings
+from components.settings.monitoring import AlertmanagerSettings
 from tests.monitoring.rule_files import alerts, groups
 from tests.support.prepared import prepared
 

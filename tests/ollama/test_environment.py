@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from components import settings
 from components.ollama_environment import FIXED, VARIABLES, environment
-from components.settings_server import OllamaSettings
+from components.settings import stack as settings
+from components.settings.server import OllamaSettings
 from tests.support.ollama_process import OllamaProcess, find_ollama
 from tests.support.processes import free_port
 from tests.support.settings_cases import faults, one

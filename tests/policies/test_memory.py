@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from components import memory_operator
+from components.memory import operator as memory_operator
 from components.versions import IMAGES, MEMORY_IMAGES
 from policies.context import Context
 from policies.exceptions import Exceptions, load

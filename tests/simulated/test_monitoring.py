@@ -14,7 +14,7 @@ import pytest
 from tests.simulated.test_objects import objects, take
 from tests.support.kube import Kube
 from tests.unit.components.conftest import write_kubeconfig
-from tests.unit.components.test_monitoring_gpus import L4
+from tests.unit.components.monitoring.register.test_gpus import L4
 from tests.unit.components.test_monitoring_stack import COLLECTOR, MEMORY, made
 
 pytestmark = pytest.mark.timeout(300)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from components import memory_names as names
+from components.memory import names
 from components.versions import image
 from tests.support.kube import Kube
 

@@ -9,7 +9,7 @@ from cli.memory import backups
 from cli.memory.place import Store
 from components.kube_api import KubeApi
 from components.kube_context import load
-from components.settings import validate
+from components.settings.stack import validate
 from tests.support.kube import wait_for
 from tests.support.stack import Engine, LiveStack
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from subprocess import PIPE
 from typing import Any
 
-from components import memory_names as names
 from components import pod_security
+from components.memory import names
 from components.versions import image
 from tests.support.kube import Kube, wait_for
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from components import settings
-from components.settings import SettingsError
+from components.settings import stack as settings
+from components.settings.stack import SettingsError
 
 DIGEST = "sha256:" + "ab" * 32
 

@@ -16,8 +16,8 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from components.settings import Settings, validate
-from components.settings_faults import path_of
+from components.settings.faults import path_of
+from components.settings.stack import Settings, validate
 from components.sizes import CLASSES
 from components.versions import CLUSTER_IMAGES, IMAGES, PINNABLE, ROOT
 from model_store.config import StoreConfig, UpstreamConfig, parse
@@ -134,7 +134,7 @@ def settings_paths(model: type[BaseModel], place: tuple[str | int, ...] = ()) ->
     for name, field in model.model_fields.items():
         here = (*place, field.alias or name)
         yield path_of(here)
-        inner = re.search(r"components\.settings(?:_\w+)?\.(\w+)", str(field.annotation))
+        inner = re.search(r"components\.settings\.\w+\.(\w+)", str(field.annotation))
         if inner is not None:
             nested = next(one for one in all_models() if one.__name__ == inner[1])
             many = "tuple" in str(field.annotation)

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 
 from components.ollama_environment import environment
-from components.settings_server import OllamaSettings
+from components.settings.server import OllamaSettings
 from toolchain.node.control_plane import ControlPlane
 from toolchain.node.layout import POD_CIDR
 from toolchain.node.processes import PACKAGE_ROOT, digest

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components.settings import validate
+from components.settings.stack import validate
 from components.versions import ROOT
 from toolchain import catalog
 

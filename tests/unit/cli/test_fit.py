@@ -10,7 +10,7 @@ import yaml
 from typer.testing import CliRunner
 
 from cli.__main__ import app
-from components import settings
+from components.settings import stack as settings
 from tests.support.settings_cases import one
 from tests.support.tiny_model import tiny_gguf
 

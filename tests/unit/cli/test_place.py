@@ -10,7 +10,7 @@ import pytest
 
 from cli.exits import CliError
 from cli.place import Place
-from components import settings
+from components.settings import stack as settings
 from tests.support.settings_cases import server
 from tests.unit.components.conftest import write_kubeconfig
 

@@ -9,7 +9,7 @@ import pytest
 from cli.exits import CliError, Exit, UsageError
 from cli.stack_file import SERVERS, StackFile
 from cli.yaml_text import YamlText
-from components.settings import SettingsError
+from components.settings.stack import SettingsError
 
 TEXT = "config:\r\n  echorator:servers:\r\n    - {name: chat, class: small, models: [{name: m}]}\r\n"
 

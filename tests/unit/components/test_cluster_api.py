@@ -14,7 +14,7 @@ import pytest
 from components import cluster_api
 from components.cluster_api import ApiCluster
 from components.cluster_api_infrastructure import INFRASTRUCTURES
-from components.settings_cluster_api import MadeClusterSettings
+from components.settings.cluster_api import MadeClusterSettings
 
 CLOUD = {"region": "r", "project": "p", "subscription": "s", "identity": "i", "sshKey": "k"}
 

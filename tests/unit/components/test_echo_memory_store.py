@@ -11,14 +11,15 @@ from typing import Any
 
 import pytest
 
-from components import memory_manifest, memory_operator
-from components import memory_postgres_objects as postgres
-from components import memory_schema_objects as schema
 from components.cluster import Cluster, ClusterArgs
 from components.echo_memory_store import EchoMemoryStore, EchoMemoryStoreArgs
-from components.memory_manifest import ManifestError, definitions
-from components.memory_redis_objects import users
-from components.settings_memory import (
+from components.memory import manifest as memory_manifest
+from components.memory import operator as memory_operator
+from components.memory import postgres_objects as postgres
+from components.memory import schema_objects as schema
+from components.memory.manifest import ManifestError, definitions
+from components.memory.redis_objects import users
+from components.settings.memory import (
     BackupBucketSettings,
     BackupSettings,
     MemorySettings,

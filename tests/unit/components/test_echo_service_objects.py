@@ -9,8 +9,8 @@ import json
 from typing import Any
 
 from components import echo_service_objects as objects
-from components import memory_names
-from components.settings_echo import EchoEmbedderSettings, EchoKeySettings, EchoMemorySettings, EchoSettings
+from components.memory import names as memory_names
+from components.settings.echo import EchoEmbedderSettings, EchoKeySettings, EchoMemorySettings, EchoSettings
 from echo.auth.keys import KeyFile
 from echo.config.model import EchoConfig
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from components import echo_service_objects as objects
-from components.settings_checks_echo import CHECKS
-from components.settings_echo import EchoSettings
+from components.settings.checks.echo import CHECKS
+from components.settings.echo import EchoSettings
 
 
 def container(settings: EchoSettings) -> dict[str, object]:

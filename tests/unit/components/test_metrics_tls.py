@@ -13,7 +13,7 @@ import pytest
 
 from components import ollama_agent
 from components.monitoring import tls
-from components.settings import SettingsError, validate
+from components.settings.stack import SettingsError, validate
 from tests.support.pulumi_mocks import Seen, deploy, kinds
 from tests.support.settings_cases import server
 from tests.unit.components.conftest import write_kubeconfig

@@ -11,7 +11,7 @@ import pytest
 from pulumi.provider.experimental.component import ComponentProvider
 
 from components.model_servers import ModelServers, ModelServersArgs, whole_numbers
-from components.settings import Settings
+from components.settings.stack import Settings
 from tests.support.pulumi_mocks import Seen, deploy
 from tests.support.settings_cases import server
 from tests.unit.components.test_program import program

@@ -12,7 +12,7 @@ from components import model_store_objects as objects
 from components.cluster import Cluster, ClusterArgs
 from components.model_store import ModelStore, ModelStoreArgs
 from components.registries import PUSHED_HOST, through_store
-from components.settings_store import CollectSettings, UpstreamSettings
+from components.settings.store import CollectSettings, UpstreamSettings
 from components.versions import RUNTIME_TAG
 from components.wanted_models import Kept
 from model_store.config import parse

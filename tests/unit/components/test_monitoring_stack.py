@@ -23,8 +23,8 @@ from components.monitoring import prometheus, scrape, tls
 from components.monitoring.dashboards import BOARDS
 from components.monitoring.rules import rule_groups
 from components.monitoring_stack import MonitoringStack, MonitoringStackArgs, WatchedMemory
-from components.settings import validate
-from components.settings_monitoring import MonitoringSettings
+from components.settings.monitoring import MonitoringSettings
+from components.settings.stack import validate
 from components.versions import MONITORING_IMAGES
 from tests.support.pulumi_mocks import Seen, deploy, kinds
 
@@ -395,7 +395,8 @@ def test_the_end_of_each_certificate_is_told() -> None:
 
 
 def test_without_tls_nothing_of_it_is_made() -> None:
-    seen = made(parts={"echo": True, "memory": MEMORY}, **{**BY_TLS, "tls": False})
+    plain: dict[str, Any] = {**BY_TLS, "tls": False}
+    seen = made(parts={"echo": True, "memory": MEMORY}, **plain)
     assert not [name for name in own(seen) if "metrics-tls" in name or ("authority" in name and "memory" not in name)]
     assert not [name for kind, name in seen if kind.endswith(":Certificates")]
 

@@ -20,7 +20,7 @@ from components.ollama_environment import (
     known,
     version_of,
 )
-from components.settings_server import OllamaSettings
+from components.settings.server import OllamaSettings
 from components.versions import OLLAMA_VERSION
 
 EVERYTHING: dict[str, Any] = {

@@ -11,7 +11,7 @@ from components import ollama_expose as expose
 from components.cluster import Cluster, ClusterArgs
 from components.cluster_baseline import quota
 from components.ollama_server import OllamaServer, OllamaServerArgs
-from components.settings_server import ExposeSettings, GatewaySettings, ServerSettings
+from components.settings.server import ExposeSettings, GatewaySettings, ServerSettings
 from components.sizes import CLASSES, demand_of
 from tests.support.pulumi_mocks import Seen, deploy, kinds
 

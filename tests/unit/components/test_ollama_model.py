@@ -13,7 +13,7 @@ from components.cluster import Cluster, ClusterArgs
 from components.ollama_model import OllamaModel, OllamaModelArgs, bring
 from components.ollama_model_provider import OllamaModelProvider
 from components.ollama_server import OllamaServer, OllamaServerArgs
-from components.settings_server import ServerSettings
+from components.settings.server import ServerSettings
 from components.sizes import Size
 from components.wanted_models import wanted
 from ollama.document import Pull, WantedEntry, fingerprint

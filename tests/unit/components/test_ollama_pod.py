@@ -7,7 +7,7 @@ from typing import Any
 
 from components.ollama_pod import PodPlan, template
 from components.ollama_server_objects import object_labels, selector
-from components.settings_server import PodSettings
+from components.settings.server import PodSettings
 from components.sizes import CLASSES
 
 

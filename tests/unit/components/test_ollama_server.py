@@ -12,7 +12,7 @@ import pytest
 
 from components.cluster import Cluster, ClusterArgs
 from components.ollama_server import OllamaServer, OllamaServerArgs
-from components.settings_server import PodSettings, VolumeSettings
+from components.settings.server import PodSettings, VolumeSettings
 from components.sizes import CLASSES, Size
 from ollama.document import Pull, WantedDocument, WantedEntry, dump
 from replica_agent.config import parse

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from components.scaling_objects import advice, autoscaler, behavior, gpu_bound, scaled_object, seconds
-from components.settings_scaling import ScalingSettings
+from components.settings.scaling import ScalingSettings
 
 PODS = '{namespace="ns",pod=~"chat-[0-9]+"}'
 

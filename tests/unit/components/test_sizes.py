@@ -4,7 +4,7 @@ from fractions import Fraction
 from typing import Any
 
 from components.cluster_baseline import Demand
-from components.settings_server import ServerSettings
+from components.settings.server import ServerSettings
 from components.sizes import demand_of, size_of
 
 RESOURCES = {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"cpu": "2", "memory": "2Gi"}}

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pytest
 
 from components import storage_classes
-from components.settings_cluster import SecretSettings, StorageSettings
+from components.settings.cluster import SecretSettings, StorageSettings
 from components.storage_classes import DRIVERS
 from tests.policies.support import broken, resources
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from components import settings
-from components.settings_server import ServerSettings
+from components.settings import stack as settings
+from components.settings.server import ServerSettings
 from components.wanted_models import Kept, claims, store_wanted, wanted
 from ollama.document import Message, Pull, Recipe, WantedDocument, WantedEntry, dump
 from tests.support.settings_cases import DIGEST, server

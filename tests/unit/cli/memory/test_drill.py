@@ -15,9 +15,9 @@ from cli.exits import CliError
 from cli.memory import asking, backups, drill, fingerprint, gateway
 from cli.memory.fingerprint import Fingerprint, differences
 from cli.memory.place import Store
-from components import memory_names as names
 from components.kube_api import KubeApi
-from components.settings import validate
+from components.memory import names
+from components.settings.stack import validate
 
 AT = dt.datetime(2027, 1, 31, 12, 0, 30, tzinfo=dt.UTC)
 FOUND: dict[str, Any] = {

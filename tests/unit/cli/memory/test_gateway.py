@@ -13,7 +13,7 @@ from cli.exits import CliError
 from cli.memory import gateway
 from cli.memory.place import Store
 from components.kube_api import KubeApi
-from components.settings import validate
+from components.settings.stack import validate
 
 WORDS = "the bucket echo at https://s3.example: there is none of this name"
 READY: dict[str, Any] = {"conditions": [{"type": "Ready", "status": "True"}]}

@@ -19,7 +19,7 @@ from cli.memory import actions, record
 from cli.memory.place import Store
 from cli.memory.record import Drilled
 from components.kube_api import KubeApi
-from components.settings import validate
+from components.settings.stack import validate
 
 KEPT: dict[str, Any] = {
     "ended": "2027-01-31T12:00:00Z",

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from components.monitoring import kube_state, probes
-from components.settings_monitoring import ProbeSettings
+from components.settings.monitoring import ProbeSettings
 from replica_agent.ports import GATE_PORT
 
 MODELS = {"chat": ["smollm2:135m", "all-minilm:22m"], "large": ["smollm2:135m"]}

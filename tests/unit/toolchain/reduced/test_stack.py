@@ -12,7 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components import settings
+from components.settings import stack as settings
 from toolchain.paths import CHECKOUT
 from toolchain.reduced import stack
 

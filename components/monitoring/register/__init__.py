@@ -1,0 +1,1 @@
+"""Registers the parts of a monitoring stack; what they consist of is beside this folder."""

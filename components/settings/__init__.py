@@ -1,0 +1,1 @@
+"""The settings of a stack: a section a module, each checked at the edge."""
