@@ -221,19 +221,11 @@ class Brought:
         granted += self._parts.certificate(part)
         if responder.cluster_rules(settings):
             granted += self._parts.cluster_role(part, responder.cluster_rules(settings))
-        metadata = self._parts.metadata(part, part)
-        del metadata["name"]
-        config = k8s.core.v1.ConfigMap(
-            f"{self._name}-responder-config",
-            metadata=metadata,
-            immutable=True,
-            data={"config.json": responder.config(models, settings, by_tls=by_tls)},
-            opts=self._parts.inside,
-        )
+        config = self._parts.config(part, {"config.json": responder.config(models, settings, by_tls=by_tls)})
         spec = responder.deployment(
             prefix,
             image=image("runtime", self._args.image_digests),
-            config_map=config.metadata.apply(lambda found: found.name),
+            config_map=config,
             by_tls=by_tls,
         )
         self._parts.budget(part, names.selector(part, prefix))

@@ -107,7 +107,7 @@ class Collected:
             for namespace in self._watched[1:]:
                 granted += self._parts.role(part, collector.rules(), namespace=namespace)
         document = collector.config(self._prefix, self._settings, self._watched)
-        config = self._config(part, self._parts, collector.CONFIG_KEY, document)
+        config = self._parts.config(part, {collector.CONFIG_KEY: document})
         spec = collector.deployment(
             self._prefix, self._settings, image=image("collector", self._args.image_digests), config_map=config
         )
@@ -115,7 +115,7 @@ class Collected:
 
     def _jaeger(self) -> None:
         part = names.JAEGER
-        config = self._config(part, self._parts, jaeger.CONFIG_KEY, jaeger.config())
+        config = self._parts.config(part, {jaeger.CONFIG_KEY: jaeger.config()})
         spec = jaeger.deployment(self._prefix, image=image("jaeger", self._args.image_digests), config_map=config)
         self._deploy(part, spec, [self._parts.account(part)])
 
@@ -141,7 +141,7 @@ class Collected:
             size=collector.READER_SIZE,
         )
         account = parts.account(part)
-        config = self._config(part, parts, collector.CONFIG_KEY, collector.reader_config(prefix))
+        config = parts.config(part, {collector.CONFIG_KEY: collector.reader_config(prefix)})
         k8s.apps.v1.DaemonSet(
             f"{name}-reader",
             metadata=parts.metadata(part, part),
@@ -150,15 +150,6 @@ class Collected:
             ),
             opts=pulumi.ResourceOptions.merge(parts.inside, pulumi.ResourceOptions(depends_on=[account])),
         )
-
-    def _config(self, part: str, parts: Parts, key: str, document: str) -> pulumi.Output[str]:
-        """Name of a ConfigMap that changes with what is in it."""
-        metadata = parts.metadata(part, part)
-        del metadata["name"]
-        config = k8s.core.v1.ConfigMap(
-            f"{self._name}-{part}-config", metadata=metadata, immutable=True, data={key: document}, opts=parts.inside
-        )
-        return config.metadata.apply(lambda found: str(found.name))
 
     def _deploy(self, part: str, spec: dict[str, Any], after: list[pulumi.Resource]) -> None:
         prefix = self._prefix

@@ -94,19 +94,9 @@ class Exporters:
 
     def _blackbox(self, operated: pulumi.Resource) -> None:
         part, settings = names.BLACKBOX, self._settings.probes
-        metadata = self._parts.metadata(part, part)
-        del metadata["name"]
-        config = k8s.core.v1.ConfigMap(
-            f"{self._name}-{part}-config",
-            metadata=metadata,
-            immutable=True,
-            data={"config.yaml": probes.config(self._asked, settings)},
-            opts=self._parts.inside,
-        )
+        config = self._parts.config(part, {"config.yaml": probes.config(self._asked, settings)})
         reference, _ = self._parts.image("blackbox-exporter")
-        spec = probes.deployment(
-            self._prefix, image=reference, config_map=config.metadata.apply(lambda found: found.name)
-        )
+        spec = probes.deployment(self._prefix, image=reference, config_map=config)
         after = [self._parts.account(part), *self._parts.certificate(part)]
         deployed = self._deploy(part, self._secured(part, spec, _WEB), after)
         k8s.core.v1.Service(

@@ -53,19 +53,14 @@ class Gpus:
             policies=policies,
             size=gpu_exporter.SIZE,
         )
-        metadata = parts.metadata(part, part)
-        del metadata["name"]
-        config = k8s.core.v1.ConfigMap(
-            f"{self._name}-config", metadata=metadata, immutable=True, data=gpu_exporter.counters(), opts=parts.inside
-        )
+        config = parts.config(part, gpu_exporter.counters())
         after: list[pulumi.Resource] = [parts.account(part), *parts.certificate(part)]
-        called = config.metadata.apply(lambda found: str(found.name))
         for pool in self._args.gpu_pools:
             spec = gpu_exporter.daemon_set(
                 pool,
                 prefix,
                 image=image("dcgm-exporter", self._args.image_digests),
-                config_map=called,
+                config_map=config,
             )
             self._daemon_set(pool.name, parts, spec, after)
 

@@ -67,21 +67,12 @@ class Shown:
             string_data={key: self._random(key) for key in (grafana.PASSWORD, grafana.SECRET_KEY)},
             opts=parts.inside,
         )
-        metadata = parts.metadata(part, part)
-        del metadata["name"]
-        config = k8s.core.v1.ConfigMap(
-            # Named by Pulumi with its content: it is read at the start.
-            f"{self._name}-{part}-config",
-            metadata=metadata,
-            immutable=True,
-            data=grafana.files(prefix, self._settings, by_tls=parts.tls, jaeger=self._jaeger),
-            opts=parts.inside,
-        )
+        config = parts.config(part, grafana.files(prefix, self._settings, by_tls=parts.tls, jaeger=self._jaeger))
         spec = grafana.deployment(
             prefix,
             self._settings,
             image=image("grafana", self._args.image_digests),
-            config_map=config.metadata.apply(lambda found: str(found.name)),
+            config_map=config,
             boards=[config_map(board) for board in BOARDS],
             by_tls=parts.tls,
         )

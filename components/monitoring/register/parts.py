@@ -111,6 +111,15 @@ class Parts:
             opts=self.inside,
         )
 
+    def config(self, part: str, data: Mapping[str, str]) -> pulumi.Output[str]:
+        """Name of a ConfigMap that changes with what is in it: that is read at the start, so the pods are new then."""
+        metadata = self.metadata(part, part)
+        del metadata["name"]
+        made = k8s.core.v1.ConfigMap(
+            f"{self._name}-{part}-config", metadata=metadata, immutable=True, data=data, opts=self.inside
+        )
+        return made.metadata.apply(lambda found: str(found.name))
+
     def role(self, part: str, rules: list[dict[str, Any]], *, namespace: str | None = None) -> list[pulumi.Resource]:
         """A Role and its binding to the part's account; in the own namespace where none is given."""
         suffix = "" if namespace is None else f"-{namespace.removeprefix(f'{self._prefix}-')}"

@@ -202,7 +202,7 @@ def test_logs_are_read_in_a_namespace_where_nothing_else_runs() -> None:
     assert kinds(seen, ":Namespace")["m-logs-namespace"]["metadata"]["name"] == "team-logs"
     (way,) = spec(seen, "NetworkPolicy", "m-logs-network-log-reader")["egress"]
     assert way["to"][0]["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] == "team-monitoring"
-    receiver = document(seen, "m-log-reader-config")["receivers"]["filelog"]
+    receiver = document(seen, "m-logs-log-reader-config")["receivers"]["filelog"]
     assert receiver["include"] == ["/var/log/pods/team-*_*/*/*.log"]
     assert receiver["exclude"] == ["/var/log/pods/team-logs_*/*/*.log"]
     assert {"PodMonitor m-podmonitor-collector", "PodMonitor m-podmonitor-log-reader"} < own(seen)

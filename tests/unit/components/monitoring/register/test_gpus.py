@@ -52,7 +52,7 @@ def test_each_pool_has_one_on_its_nodes_in_a_namespace_of_their_own() -> None:
 
 def test_it_tells_what_is_asked_and_no_more() -> None:
     seen = made(pools=[L4], **ON)
-    text = kinds(seen, ":ConfigMap")["m-gpus-config"]["data"]["counters.csv"]
+    text = kinds(seen, ":ConfigMap")["m-gpus-gpu-exporter-config"]["data"]["counters.csv"]
     assert [line.split(",")[0] for line in text.splitlines()] == [
         "DCGM_FI_DEV_GPU_UTIL",
         "DCGM_FI_DEV_FB_USED",
