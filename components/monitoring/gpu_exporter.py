@@ -12,9 +12,9 @@ SIZE = Size(cpu="20m", cpu_limit="500m", memory="128Mi", memory_limit="512Mi", s
 
 CONFIG_KEY = "counters.csv"
 COUNTERS = (
-    ("DCGM_FI_DEV_GPU_UTIL", "gauge", "Share of time in which it computed, in per cent"),
-    ("DCGM_FI_DEV_FB_USED", "gauge", "Memory in use, in MiB"),
-    ("DCGM_FI_DEV_GPU_TEMP", "gauge", "Temperature, in degrees Celsius"),
+    ("DCGM_FI_DEV_GPU_UTIL", "gauge", "Per cent of the time in which it computed"),
+    ("DCGM_FI_DEV_FB_USED", "gauge", "MiB of memory in use"),
+    ("DCGM_FI_DEV_GPU_TEMP", "gauge", "Temperature in degrees Celsius"),
     ("DCGM_FI_DEV_XID_ERRORS", "gauge", "Number of the last fault that the driver told of"),
 )
 """What rules, dashboards and scaling ask, and no more: DCGM watches what is listed. None of it needs SYS_ADMIN."""
@@ -23,7 +23,7 @@ _KUBELET = "/var/lib/kubelet/pod-resources"
 
 
 def counters() -> dict[str, str]:
-    """Data of its ConfigMap."""
+    """Data of its ConfigMap: three fields a line, so that no meaning may have a comma."""
     return {CONFIG_KEY: "".join(f"{', '.join(one)}\n" for one in COUNTERS)}
 
 

@@ -35,6 +35,14 @@ _FILES = {
     "plugins.yaml": "plugins/none.yaml",
 }
 """Key of the ConfigMap to the path below `_PROVISIONING`."""
+_PATHS = {
+    "CONFIG": f"{_PROVISIONING}/{_FILES[_INI]}",
+    "DATA": _DATA,
+    "LOGS": f"{_DATA}/log",
+    "PLUGINS": f"{_DATA}/plugins",
+    "PROVISIONING": _PROVISIONING,
+}
+"""The image sets these variables itself, and they win over what its settings say of `paths`."""
 
 
 def sources(prefix: str, *, by_tls: bool, jaeger: bool) -> list[dict[str, Any]]:
@@ -98,10 +106,6 @@ def settings_file(settings: GrafanaSettings, *, by_tls: bool) -> str:
     """Its grafana.ini: what we say by section and key, then what the stack's settings do."""
     ours = {
         "server.http_port": str(names.GRAFANA_PORT),
-        "paths.data": _DATA,
-        "paths.logs": f"{_DATA}/log",
-        "paths.plugins": f"{_DATA}/plugins",
-        "paths.provisioning": _PROVISIONING,
         "log.mode": "console",
         "log.console.format": "json",
         "security.admin_user": USER,
@@ -116,6 +120,9 @@ def settings_file(settings: GrafanaSettings, *, by_tls: bool) -> str:
         "analytics.check_for_plugin_updates": "false",
         "news.news_feed_enabled": "false",
         "plugins.preinstall_disabled": "true",
+        "plugins.preinstall_auto_update": "false",
+        "plugins.public_key_retrieval_disabled": "true",
+        "snapshots.external_enabled": "false",
     }
     if by_tls:
         ours |= {
@@ -187,7 +194,7 @@ def deployment(
         "name": "grafana",
         "image": image,
         "imagePullPolicy": "IfNotPresent",
-        "env": [{"name": "GF_PATHS_CONFIG", "value": f"{_PROVISIONING}/{_FILES[_INI]}"}],
+        "env": [{"name": f"GF_PATHS_{name}", "value": value} for name, value in _PATHS.items()],
         "ports": [{"name": "http", "containerPort": names.GRAFANA_PORT, "protocol": "TCP"}],
         "readinessProbe": {**probe, "periodSeconds": 5},
         # It makes its database at each start.

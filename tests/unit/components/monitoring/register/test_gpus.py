@@ -59,6 +59,8 @@ def test_it_tells_what_is_asked_and_no_more() -> None:
         "DCGM_FI_DEV_GPU_TEMP",
         "DCGM_FI_DEV_XID_ERRORS",
     ]
+    # The exporter refuses a line of any other number of fields.
+    assert {len(line.split(",")) for line in text.splitlines()} == {3}
     (container,) = spec(seen, "DaemonSet", "m-gpus-exporter-l4")["template"]["spec"]["containers"]
     assert "--collectors=/etc/gpu-exporter/counters.csv" in container["args"]
     security = container["securityContext"]

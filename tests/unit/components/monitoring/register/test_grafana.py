@@ -59,10 +59,15 @@ def test_it_asks_what_the_stack_has_and_shows_every_board() -> None:
     places = {one["name"]: one["mountPath"] for one in container["volumeMounts"]}
     provider = yaml.safe_load(boards["m-grafana-config"]["data"]["dashboards.yaml"])["providers"][0]
     assert provider["options"]["path"] == places["dashboards"]
-    assert ini(seen)["paths.provisioning"] == places["provisioning"]
+    told = {one["name"]: one["value"] for one in container["env"]}
+    # Variables of the image would win over a file.
+    assert told["GF_PATHS_PROVISIONING"] == places["provisioning"]
+    assert told["GF_PATHS_CONFIG"] == f"{places['provisioning']}/grafana.ini"
+    writable = {one["mountPath"] for one in container["volumeMounts"] if not one.get("readOnly")}
+    assert told["GF_PATHS_DATA"] in writable
+    assert all(told[f"GF_PATHS_{name}"].startswith(f"{told['GF_PATHS_DATA']}/") for name in ("LOGS", "PLUGINS"))
     kept = {one["path"].partition("/")[0] for one in volumes["provisioning"]["configMap"]["items"]}
     assert kept == {"grafana.ini", "datasources", "dashboards", "alerting", "plugins"}
-    assert container["env"] == [{"name": "GF_PATHS_CONFIG", "value": f"{places['provisioning']}/grafana.ini"}]
 
 
 def test_without_jaeger_it_asks_none() -> None:
