@@ -21,11 +21,18 @@ _DELETED_AT_ONCE = 2_000
 
 
 @dataclass(frozen=True)
-class _Page:
-    """Memories that were given vectors."""
+class _Step:
+    """One batch.
 
-    ids: Sequence[UUID]
-    written: int
+    Attributes:
+        written: vectors that were written; none of those that another run wrote meanwhile.
+        more: whether memories were found that may lack theirs.
+        over: another run has finished this one's work, or brings the space to yet another model.
+    """
+
+    written: int = 0
+    more: bool = False
+    over: bool = False
 
 
 async def progress(context: Context) -> Reembedding | None:
@@ -53,11 +60,13 @@ async def reembed(context: Context, embedder: Embedder | None, *, batch: int, mo
     if not await _there(context, target):
         aim = await _begin(context, target)
         while True:
-            page = await _next(context, target, aim, batch)
-            written += page.written if page is not None else 0
-            if page is None and await _finish(context, aim):
+            step = await _next(context, target, aim, batch)
+            written += step.written
+            if step.over and not await _there(context, target):
+                return ReembeddingReport(written=written, switched=False, waits_for_index=False)
+            if step.over or (not step.more and await _finish(context, aim)):
                 break
-            if page is None and await _lacks_index(context, aim):
+            if not step.more and await _lacks_index(context, aim):
                 return ReembeddingReport(written=written, switched=False, waits_for_index=True)
             if most is not None and written >= most:
                 return ReembeddingReport(written=written, switched=False, waits_for_index=False)
@@ -89,16 +98,19 @@ async def _begin(context: Context, target: Embedder) -> int:
         return last + 1
 
 
-async def _next(context: Context, target: Embedder, aim: int, batch: int) -> _Page | None:
-    """Give the next memories their vectors; None where every one has its own."""
+async def _next(context: Context, target: Embedder, aim: int, batch: int) -> _Step:
+    """Give the next memories their vectors."""
     async with context.transaction() as (connection, row):
         begun = await database.one(connection, _BEGUN, space=row.id)
-        position = begun.position if begun is not None and begun.position is not None else _NOTHING
+        if begun is None or begun.generation != aim:
+            # There is no position any more: this run would read the first memories for ever.
+            return _Step(over=True)
+        position = begun.position if begun.position is not None else _NOTHING
         ahead = await database.rows(connection, _AHEAD, space=row.id, position=position, batch=batch)
         # Behind the position lies what came with an older id, such as an import.
         found = ahead or await database.rows(connection, _LACKING, space=row.id, generation=aim, batch=batch)
     if not found:
-        return None
+        return _Step()
     # The model is asked without a connection: a slow one must not hold one.
     vectors = await vectors_of(target, [one.content for one in found])
     async with context.transaction() as (connection, row):
@@ -107,7 +119,7 @@ async def _next(context: Context, target: Embedder, aim: int, batch: int) -> _Pa
             connection, _ADVANCE, space=row.id, generation=aim, position=ahead[-1].id if ahead else _NOTHING,
             written=written,
         )  # fmt: skip
-    return _Page([one.id for one in found], written)
+    return _Step(written, more=True)
 
 
 async def _write(
@@ -127,10 +139,13 @@ async def _write(
 
 
 async def _finish(context: Context, aim: int) -> bool:
-    """Switch, if nothing lacks a vector and a space that has an index keeps having one."""
+    """Switch, if nothing lacks a vector, a space that has an index keeps having one, and nobody else was first."""
     async with context.transaction() as (connection, row):
         # Who is writing a memory holds its space: after this they are done, and who comes later sees the switch.
         await database.run(connection, _LOCK_SPACE, space=row.id)
+        begun = await database.one(connection, _BEGUN, space=row.id)
+        if begun is None or begun.generation != aim:
+            return False
         if await database.rows(connection, _LACKING, space=row.id, generation=aim, batch=1):
             return False
         indexed = await _indexed(connection, row, aim)

@@ -36,6 +36,20 @@ class _Failing(HashEmbedder):
         return await super().embed(texts)
 
 
+class _Held(HashEmbedder):
+    """Waits with its first texts until it is told to go on."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(width)
+        self.asked = asyncio.Event()
+        self.go_on = asyncio.Event()
+
+    async def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
+        self.asked.set()
+        await self.go_on.wait()
+        return await super().embed(texts)
+
+
 async def _fill(space: MemorySpace, count: int, start: int = 0) -> list[NewMemory]:
     given = [NewMemory(content=f"fact number {i} about thing{i}") for i in range(start, start + count)]
     await space.encode(given)
@@ -147,6 +161,35 @@ async def test_several_runs_at_once(space: MemorySpace, urls: Urls) -> None:
     reports = await asyncio.gather(*(space.reembed(NEW, batch=10) for _ in range(4)))
     assert all(report.switched for report in reports)
     assert await _generations(urls) == [(2, 80)]
+
+
+async def test_a_run_that_another_one_finishes_ends_too(space: MemorySpace, urls: Urls) -> None:
+    """It is in the middle of a batch then, and nothing is left of what it would go on with."""
+    await _fill(space, 30)
+    slow = _Held(48)
+    late = asyncio.create_task(space.reembed(slow, batch=10))
+    await slow.asked.wait()
+    first = await space.reembed(NEW, batch=10)
+    assert (first.written, first.switched) == (30, True)
+    slow.go_on.set()
+    report = await asyncio.wait_for(late, 30)
+    assert (report.written, report.switched) == (0, True)
+    assert await _generations(urls) == [(2, 30)]
+
+
+async def test_a_run_that_is_given_up_for_yet_another_model_ends_and_says_so(space: MemorySpace, urls: Urls) -> None:
+    await _fill(space, 30)
+    slow = _Held(32)
+    late = asyncio.create_task(space.reembed(slow, batch=10))
+    await slow.asked.wait()
+    assert (await space.reembed(NEW, batch=10)).switched
+    slow.go_on.set()
+    report = await asyncio.wait_for(late, 30)
+    assert not report.switched
+    assert (await space.info()).embedding_model == "hash-48"
+    # The switch stands, and the next run takes away what the one that was given up still wrote.
+    await space.reembed(NEW, batch=10)
+    assert await _generations(urls) == [(3, 30)]
 
 
 async def test_a_space_with_an_index_keeps_having_one(
