@@ -7,7 +7,6 @@ run again with nothing beside them: those that fail alone fail the suite, those 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Generator, Mapping
@@ -23,8 +22,6 @@ MOST_AGAIN = 5
 LANES = ("cluster", "ollama and not cluster", "not ollama and not cluster")
 """Markers of each lane's tests. The first is shown while it runs: it takes the longest."""
 
-_NICENESS = 5
-"""Of all lanes but the first: else the one that everybody waits for stands in the queue with those that end before."""
 _TESTS_FAILED = 1
 _END_S = 30.0
 
@@ -92,8 +89,6 @@ def run(folder: Path, variables: Mapping[str, str], state: Path, report: Reporte
 def _begun(lane: _Lane, folder: Path, variables: Mapping[str, str]) -> Generator[subprocess.Popen[bytes]]:
     with lane.log.open("wb") as out:
         process = subprocess.Popen(lane.command(), cwd=folder, env=variables, stdout=out, stderr=subprocess.STDOUT)
-        # Whatever it starts from now on is as nice.
-        os.setpriority(os.PRIO_PROCESS, process.pid, os.getpriority(os.PRIO_PROCESS, 0) + _NICENESS)
         try:
             yield process
         finally:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -54,16 +53,6 @@ def test_all_count(tmp_path: Path, capfd: pytest.CaptureFixture[str], wrong: str
     shown = capfd.readouterr()
     assert "UNSTEADY" not in shown.out + shown.err
     assert ("this one alone" in shown.out) is (wrong == "others")
-
-
-@pytest.mark.parametrize(("lane", "nicer"), [("cluster", False), ("server", True), ("others", True)])
-def test_the_lane_that_takes_the_longest_goes_first(tmp_path: Path, lane: str, nicer: bool) -> None:
-    # Time for the lane to be told how nice it is.
-    told = "__import__('time').sleep(1) or __import__('os').getpriority(0, 0)"
-    write = f"pathlib.Path('told').write_text(str({told}))"
-    changed: dict[str, Any] = {lane: write}
-    assert run(tmp_path, **changed) == 0
-    assert (int((tmp_path / "told").read_text()) > os.getpriority(os.PRIO_PROCESS, 0)) is nicer
 
 
 def test_what_passes_alone_is_named(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
