@@ -5,7 +5,6 @@ import json
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
-from urllib.parse import urlsplit
 
 from components import ollama_server_objects as ollama
 from components import pod_security, workload
@@ -167,16 +166,11 @@ def egress_rules(settings: EchoSettings, servers: Sequence[ServerSettings]) -> l
         urls.append(settings.oidc.jwks_url)
     if settings.traces is not None:
         urls.append(settings.traces.endpoint)
-    ports = {_port(url) for url in urls}
+    ports = {workload.port_of(url) for url in urls}
     rules = [{"to": inside, "ports": workload.tcp(GATE_PORT, AGENT_PORT)}] if inside else []
     if settings.memory is not None and settings.memory.port is not None:
         ports.add(settings.memory.port)
     return [*rules, workload.anywhere(*sorted(ports))] if ports else rules
-
-
-def _port(url: str) -> int:
-    parts = urlsplit(url)
-    return parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def service(prefix: str) -> dict[str, Any]:

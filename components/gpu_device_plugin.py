@@ -9,7 +9,7 @@ from typing import Any
 
 from components.gpu_pools import taints_of
 from components.ollama_pod_merge import merged
-from components.pod_security import CONTAINER
+from components.pod_security import ROOT_CONTAINER
 from components.settings.gpu import GpuPoolSettings
 from components.versions import image
 from fit.accelerators import ACCELERATORS
@@ -90,7 +90,7 @@ def daemon_set(
         "imagePullPolicy": "IfNotPresent",
         "env": environment,
         # The kubelet's socket belongs to root; nothing else of root is needed.
-        "securityContext": {**CONTAINER, "runAsNonRoot": False, "runAsUser": 0, "runAsGroup": 0},
+        "securityContext": ROOT_CONTAINER,
         "resources": {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"cpu": "500m", "memory": "256Mi"}},
         "volumeMounts": mounts,
     }

@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from components import pod_security, workload
 from components.labels import labels, selector_labels
@@ -155,8 +154,7 @@ def extras(upstreams: Sequence[UpstreamSettings], *, wanted: bool, uploads: bool
 def upstream_ports(upstreams: Sequence[UpstreamSettings]) -> list[int]:
     """TCP ports of the registries and their mirrors."""
     urls = [f"https://{one.host}" for one in upstreams] + [url for one in upstreams for url in one.mirrors]
-    parts = [urlsplit(url) for url in urls]
-    return sorted({one.port or (443 if one.scheme == "https" else 80) for one in parts})
+    return sorted({workload.port_of(url) for url in urls})
 
 
 def network_policy(

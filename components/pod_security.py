@@ -15,6 +15,9 @@ CONTAINER: dict[str, Any] = {
     "runAsNonRoot": True,
 }
 
+ROOT_CONTAINER: dict[str, Any] = {**CONTAINER, "runAsNonRoot": False, "runAsUser": 0, "runAsGroup": 0}
+"""Of what reads files or sockets of a node that are root's, and needs nothing else of root."""
+
 POD: dict[str, Any] = {
     "runAsNonRoot": True,
     "runAsUser": UID,

@@ -1,6 +1,7 @@
 """What the store and the servers have in common: objects as Kubernetes spells them."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 DATA = "data"
 """Name of the volume claim, and so the beginning of each claim's name: a change would leave every disk behind."""
@@ -64,6 +65,12 @@ def anywhere(*ports: int) -> dict[str, Any]:
     """An egress rule to any address, at these TCP ports only."""
     blocks = [{"ipBlock": {"cidr": cidr}} for cidr in ("0.0.0.0/0", "::/0")]
     return {"to": blocks, "ports": tcp(*ports)}
+
+
+def port_of(url: str) -> int:
+    """The port of an http:// or https:// address: the one that it names, or its scheme's."""
+    parts = urlsplit(url)
+    return parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def tcp(*ports: int) -> list[dict[str, Any]]:

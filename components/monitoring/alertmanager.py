@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from components import workload
 from components.monitoring import names, tls
@@ -157,8 +156,7 @@ def ports_out(settings: AlertmanagerSettings) -> list[int]:
     """TCP ports that receivers listen on; those of addresses in Secrets are taken for https."""
     urls = [one.url for one in settings.receivers if one.url is not None]
     urls += [settings.dead_man_url] if settings.dead_man_url is not None else []
-    parts = [urlsplit(url) for url in urls]
-    known = {one.port or (443 if one.scheme == "https" else 80) for one in parts}
+    known = {workload.port_of(url) for url in urls}
     hidden = {443} if any(one.url_secret is not None for one in settings.receivers) else set[int]()
     return sorted(known | hidden)
 

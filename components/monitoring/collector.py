@@ -205,12 +205,7 @@ def daemon_set(prefix: str, *, image: str, config_map: Any) -> dict[str, Any]:  
     """
     container = _container(image, READER_SIZE)
     # The files belong to root; it may read them and has no capability.
-    container["securityContext"] = {
-        **pod_security.CONTAINER,
-        "runAsNonRoot": False,
-        "runAsUser": 0,
-        "runAsGroup": 0,
-    }
+    container["securityContext"] = pod_security.ROOT_CONTAINER
     container["volumeMounts"] = [
         _config_mount(),
         {"name": "logs", "mountPath": _LOGS, "readOnly": True},

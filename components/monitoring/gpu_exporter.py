@@ -66,7 +66,7 @@ def daemon_set(
         "startupProbe": {**get, "periodSeconds": 10, "failureThreshold": 30},
         "livenessProbe": {**get, "periodSeconds": 30},
         "resources": SIZE.resources(),
-        "securityContext": {**pod_security.CONTAINER, "runAsNonRoot": False, "runAsUser": 0, "runAsGroup": 0},
+        "securityContext": pod_security.ROOT_CONTAINER,
         "volumeMounts": [
             {"name": "config", "mountPath": _MOUNT, "readOnly": True},
             {"name": "kubelet", "mountPath": _KUBELET, "readOnly": True},

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -87,8 +86,7 @@ class Brought:
 
     def _network(self, monitors: Sequence[scrape.Monitor]) -> None:
         args, settings = self._args, self._args.settings
-        urls = [urlsplit(one.url) for one in settings.remote_write]
-        remote = sorted({one.port or (443 if one.scheme == "https" else 80) for one in urls})
+        remote = sorted({workload.port_of(one.url) for one in settings.remote_write})
         p, a = names.operated(names.PROMETHEUS), names.operated(names.ALERTMANAGER)
         o = names.selector(names.OPERATOR, self._prefix)
         out = network.prometheus_out(self._prefix, monitors, remote, kubelets=settings.kubelet)
@@ -155,7 +153,7 @@ class Brought:
             f"{self._name}-operator",
             metadata=self._parts.metadata(names.OPERATOR, names.OPERATOR),
             spec=wire(spec),
-            opts=pulumi.ResourceOptions.merge(self._parts.inside, pulumi.ResourceOptions(depends_on=granted)),
+            opts=self._parts.inside_after(granted),
         )
 
     def _alertmanager(self, operated: pulumi.Resource) -> k8s.apiextensions.CustomResource:
@@ -228,16 +226,5 @@ class Brought:
             config_map=config,
             by_tls=by_tls,
         )
-        self._parts.budget(part, names.selector(part, prefix))
-        k8s.apps.v1.Deployment(
-            f"{self._name}-responder",
-            metadata=self._parts.metadata(part, part),
-            spec=wire(spec),
-            opts=pulumi.ResourceOptions.merge(self._parts.inside, pulumi.ResourceOptions(depends_on=granted)),
-        )
-        k8s.core.v1.Service(
-            f"{self._name}-responder-service",
-            metadata=self._parts.metadata(part, part),
-            spec=wire(workload.service(names.selector(part, prefix), names.RESPONDER_PORT)),
-            opts=self._parts.inside,
-        )
+        self._parts.deployment(part, spec, granted)
+        self._parts.service(part, names.RESPONDER_PORT)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -66,7 +65,7 @@ class Collected:
         shows = names.selector(names.JAEGER, self._prefix)
         sends = names.selector(names.COLLECTOR, self._prefix)
         urls = [one.url for one in (self._settings.logs, self._settings.traces) if one is not None]
-        ports = sorted({_port(url) for url in urls})
+        ports = sorted({workload.port_of(url) for url in urls})
         out = [workload.anywhere(*ports)] if ports else []
         if self._settings.jaeger:
             out.append(network.towards(shows, names.OTLP_PORT))
@@ -111,13 +110,15 @@ class Collected:
         spec = collector.deployment(
             self._prefix, self._settings, image=image("collector", self._args.image_digests), config_map=config
         )
-        self._deploy(part, spec, granted)
+        self._parts.deployment(part, spec, granted)
+        self._parts.service(part, names.OTLP_PORT)
 
     def _jaeger(self) -> None:
         part = names.JAEGER
         config = self._parts.config(part, {jaeger.CONFIG_KEY: jaeger.config()})
         spec = jaeger.deployment(self._prefix, image=image("jaeger", self._args.image_digests), config_map=config)
-        self._deploy(part, spec, [self._parts.account(part)])
+        self._parts.deployment(part, spec, [self._parts.account(part)])
+        self._parts.service(part, names.OTLP_PORT, query=names.JAEGER_PORT)
 
     def _readers(self) -> None:
         prefix, part = self._prefix, names.LOG_READER
@@ -148,28 +149,5 @@ class Collected:
             spec=wire(
                 collector.daemon_set(prefix, image=image("collector", self._args.image_digests), config_map=config)
             ),
-            opts=pulumi.ResourceOptions.merge(parts.inside, pulumi.ResourceOptions(depends_on=[account])),
+            opts=parts.inside_after([account]),
         )
-
-    def _deploy(self, part: str, spec: dict[str, Any], after: list[pulumi.Resource]) -> None:
-        prefix = self._prefix
-        self._parts.budget(part, names.selector(part, prefix))
-        inside = pulumi.ResourceOptions.merge(self._parts.inside, pulumi.ResourceOptions(depends_on=after))
-        k8s.apps.v1.Deployment(
-            f"{self._name}-{part}", metadata=self._parts.metadata(part, part), spec=wire(spec), opts=inside
-        )
-        service = workload.service(names.selector(part, prefix), names.OTLP_PORT)
-        if part == names.JAEGER:
-            shown = {"name": "query", "port": names.JAEGER_PORT, "targetPort": "query", "protocol": "TCP"}
-            service["ports"].append(shown)
-        k8s.core.v1.Service(
-            f"{self._name}-{part}-service",
-            metadata=self._parts.metadata(part, part),
-            spec=wire(service),
-            opts=self._parts.inside,
-        )
-
-
-def _port(url: str) -> int:
-    parts = urlsplit(url)
-    return parts.port or (443 if parts.scheme == "https" else 80)

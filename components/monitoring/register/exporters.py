@@ -6,7 +6,6 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import workload
 from components.cluster_baseline import Demand
 from components.monitoring import exporters, kube_state, names, network, probes, tls
 from components.monitoring.register.parts import MonitoringStackArgs, Parts
@@ -79,7 +78,7 @@ class Exporters:
             f"{self._name}-node-exporter",
             metadata=self._parts.metadata(part, part),
             spec=wire(self._secured(part, exporters.node_exporter(self._prefix, reference), _WEB)),
-            opts=self._after(after),
+            opts=self._parts.inside_after(after),
         )
 
     def _kube_state(self, namespaces: Sequence[str]) -> None:
@@ -90,7 +89,7 @@ class Exporters:
         reference, _ = self._parts.image("kube-state-metrics")
         spec = kube_state.deployment(self._prefix, sorted({self._parts.namespace, *namespaces}), image=reference)
         granted += self._parts.certificate(part)
-        self._deploy(part, self._secured(part, spec, f"--tls-config={tls.WEB_FILE}"), granted)
+        self._parts.deployment(part, self._secured(part, spec, f"--tls-config={tls.WEB_FILE}"), granted)
 
     def _blackbox(self, operated: pulumi.Resource) -> None:
         part, settings = names.BLACKBOX, self._settings.probes
@@ -98,13 +97,8 @@ class Exporters:
         reference, _ = self._parts.image("blackbox-exporter")
         spec = probes.deployment(self._prefix, image=reference, config_map=config)
         after = [self._parts.account(part), *self._parts.certificate(part)]
-        deployed = self._deploy(part, self._secured(part, spec, _WEB), after)
-        k8s.core.v1.Service(
-            f"{self._name}-{part}-service",
-            metadata=self._parts.metadata(part, part),
-            spec=wire(workload.service(names.selector(part, self._prefix), names.BLACKBOX_PORT)),
-            opts=self._parts.inside,
-        )
+        deployed = self._parts.deployment(part, self._secured(part, spec, _WEB), after)
+        self._parts.service(part, names.BLACKBOX_PORT)
         for one in self._asked:
             self._parts.custom(
                 "Probe",
@@ -115,12 +109,3 @@ class Exporters:
 
     def _secured(self, part: str, spec: dict[str, Any], argument: str) -> dict[str, Any]:
         return tls.secured_workload(part, spec, argument) if self._parts.tls else spec
-
-    def _deploy(self, part: str, spec: dict[str, Any], after: list[pulumi.Resource]) -> pulumi.Resource:
-        self._parts.budget(part, names.selector(part, self._prefix))
-        return k8s.apps.v1.Deployment(
-            f"{self._name}-{part}", metadata=self._parts.metadata(part, part), spec=wire(spec), opts=self._after(after)
-        )
-
-    def _after(self, resources: list[pulumi.Resource]) -> pulumi.ResourceOptions:
-        return pulumi.ResourceOptions.merge(self._parts.inside, pulumi.ResourceOptions(depends_on=resources))

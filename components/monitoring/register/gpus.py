@@ -73,5 +73,5 @@ class Gpus:
             f"{self._name}-exporter-{pool}",
             metadata=wire({**metadata, "annotations": _SKIP_AWAIT}),
             spec=wire(spec),
-            opts=pulumi.ResourceOptions.merge(parts.inside, pulumi.ResourceOptions(depends_on=after)),
+            opts=parts.inside_after(after),
         )

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -14,7 +13,6 @@ from components.monitoring import grafana, names, network
 from components.monitoring.dashboards import BOARDS, config_map
 from components.monitoring.register.parts import MonitoringStackArgs, Parts
 from components.versions import image
-from components.workload import wire
 
 _SECRET_LENGTH = 32
 
@@ -77,19 +75,8 @@ class Shown:
             by_tls=parts.tls,
         )
         after = [secret, parts.account(part), *parts.certificate(part), *mounted]
-        parts.budget(part, names.selector(part, prefix))
-        k8s.apps.v1.Deployment(
-            f"{self._name}-{part}",
-            metadata=parts.metadata(part, part),
-            spec=wire(spec),
-            opts=pulumi.ResourceOptions.merge(parts.inside, pulumi.ResourceOptions(depends_on=after)),
-        )
-        k8s.core.v1.Service(
-            f"{self._name}-{part}-service",
-            metadata=parts.metadata(part, part),
-            spec=wire(workload.service(names.selector(part, prefix), names.GRAFANA_PORT)),
-            opts=parts.inside,
-        )
+        parts.deployment(part, spec, after)
+        parts.service(part, names.GRAFANA_PORT)
 
     def _random(self, key: str) -> pulumi.Output[str]:
         # The parent alone: the cluster's provider is not this resource's.
@@ -101,5 +88,5 @@ class Shown:
 
 def _ports_out(settings: dict[str, str]) -> list[int]:
     """Of the addresses among its settings, such as those of who signs people in."""
-    found = [urlsplit(value) for value in settings.values() if value.startswith(("http://", "https://"))]
-    return sorted({one.port or (443 if one.scheme == "https" else 80) for one in found})
+    urls = [value for value in settings.values() if value.startswith(("http://", "https://"))]
+    return sorted({workload.port_of(url) for url in urls})

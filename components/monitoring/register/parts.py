@@ -95,7 +95,7 @@ class Parts:
             kind=kind,
             metadata=metadata,
             spec=spec,
-            opts=pulumi.ResourceOptions.merge(self.inside, pulumi.ResourceOptions(depends_on=list(after))),
+            opts=self.inside_after(after),
         )
 
     def image(self, part: str) -> tuple[str, str]:
@@ -164,6 +164,27 @@ class Parts:
     def tls(self) -> bool:
         """Whether what is scraped tells by TLS."""
         return self._args.metrics is not None
+
+    def deployment(self, part: str, spec: dict[str, Any], after: Sequence[pulumi.Resource]) -> pulumi.Resource:
+        """A part's Deployment with its disruption budget."""
+        self.budget(part, names.selector(part, self._prefix))
+        return k8s.apps.v1.Deployment(
+            f"{self._name}-{part}", metadata=self.metadata(part, part), spec=wire(spec), opts=self.inside_after(after)
+        )
+
+    def service(self, part: str, port: int, **more: int) -> None:
+        """A part's Service at `port`, and at further ports by their names."""
+        spec = workload.service(names.selector(part, self._prefix), port)
+        spec["ports"] += [
+            {"name": name, "port": number, "targetPort": name, "protocol": "TCP"} for name, number in more.items()
+        ]
+        k8s.core.v1.Service(
+            f"{self._name}-{part}-service", metadata=self.metadata(part, part), spec=wire(spec), opts=self.inside
+        )
+
+    def inside_after(self, resources: Sequence[pulumi.Resource]) -> pulumi.ResourceOptions:
+        """Options of what is in the namespace and waits for others."""
+        return pulumi.ResourceOptions.merge(self.inside, pulumi.ResourceOptions(depends_on=list(resources)))
 
     def budget(self, part: str, selected: dict[str, str]) -> None:
         """A disruption budget."""
